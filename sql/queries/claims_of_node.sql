@@ -1,0 +1,3 @@
+SELECT id, claim_token, lease_until FROM jobs
+WHERE state = 'processing' AND claim_node = ?1
+ORDER BY created_at, id

@@ -1,0 +1,1 @@
+INSERT INTO facts (name, value) VALUES (?1, ?2)

@@ -1,0 +1,1 @@
+DELETE FROM failed_keys WHERE dedup_key = ?1

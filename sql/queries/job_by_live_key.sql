@@ -1,0 +1,1 @@
+SELECT * FROM jobs WHERE live_key = ?1

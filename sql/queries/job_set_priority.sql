@@ -1,0 +1,1 @@
+UPDATE jobs SET priority = ?2 WHERE id = ?1 AND state IN ('queued', 'processing')

@@ -1,0 +1,1 @@
+SELECT state, COUNT(*) AS jobs FROM jobs GROUP BY state

@@ -1,0 +1,1 @@
+DELETE FROM jobs WHERE state IN ('completed', 'failed', 'cancelled') AND completed_at < ?1

@@ -1,0 +1,1 @@
+DELETE FROM results WHERE job_id = ?1

@@ -1,0 +1,1 @@
+SELECT body, report, language FROM results WHERE job_id = ?1

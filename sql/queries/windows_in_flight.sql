@@ -1,0 +1,1 @@
+SELECT idx FROM windows_in_flight WHERE job_id = ?1 ORDER BY idx

@@ -1,0 +1,229 @@
+//! WAV files without ffmpeg: hound reads, rubato resamples. Knows nothing of other containers.
+
+use super::{Error, Pcm, RATE};
+use hound::{SampleFormat, WavReader};
+use rubato::audioadapter_buffers::direct::InterleavedSlice;
+use rubato::{Fft, FixedSync, Resampler};
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// Frames that go through the resampler at once.
+const CHUNK: usize = 4096;
+
+/// A WAV file, mixed down to mono and brought to 16 kHz.
+pub struct Wav {
+    reader: WavReader<BufReader<File>>,
+    path: PathBuf,
+    channels: usize,
+    /// 1 over the largest value of an integer sample; 1 for floats.
+    scale: f32,
+    float: bool,
+    resampler: Option<Resampled>,
+}
+
+struct Resampled {
+    fft: Fft<f32>,
+    ready: Vec<f32>,
+    /// Samples at the head of the output that are the filter's delay, still to be dropped.
+    delay: usize,
+    /// Samples that the whole file gives, still to come.
+    left: usize,
+    ended: bool,
+}
+
+/// Opens a RIFF/WAVE file that our reader understands at `start_ms`, with its whole length in milliseconds.
+///
+/// `None` when it is something else (another container, a compressed WAV): that is ffmpeg's.
+pub fn open(path: &Path, start_ms: i64) -> Result<Option<(Wav, i64)>, Error> {
+    let mut file = File::open(path).map_err(|e| Error::io(path, e))?;
+    let mut head = [0u8; 12];
+    let read = file.read(&mut head).map_err(|e| Error::io(path, e))?;
+    if read < 12 || &head[..4] != b"RIFF" || &head[8..] != b"WAVE" {
+        return Ok(None);
+    }
+    let file = File::open(path).map_err(|e| Error::io(path, e))?;
+    let Ok(mut reader) = WavReader::new(BufReader::new(file)) else { return Ok(None) };
+    let spec = reader.spec();
+    let frames = reader.duration() as usize;
+    // A writer to a pipe cannot know the length and leaves 0 or the maximum: ffmpeg copes with those.
+    if spec.channels == 0 || spec.sample_rate == 0 || frames == 0 || reader.len() >= u32::MAX / 8 {
+        return Ok(None);
+    }
+    let rate = spec.sample_rate as usize;
+    let skipped = (start_ms.max(0) as usize).saturating_mul(rate) / 1000;
+    if skipped > 0 {
+        reader.seek(skipped.min(frames) as u32).map_err(|e| Error::io(path, e))?;
+    }
+    let resampler = if spec.sample_rate == RATE {
+        None
+    } else {
+        let Ok(fft) = Fft::new(rate, RATE as usize, CHUNK, 1, FixedSync::Input) else { return Ok(None) };
+        let ahead = frames - skipped.min(frames);
+        let left = (ahead as u64 * u64::from(RATE)).div_ceil(rate as u64) as usize;
+        Some(Resampled { delay: fft.output_delay(), fft, ready: Vec::new(), left, ended: false })
+    };
+    let float = spec.sample_format == SampleFormat::Float;
+    let scale = if float { 1.0 } else { 1.0 / (1i64 << (spec.bits_per_sample - 1)) as f32 };
+    let duration_ms = (frames as i64) * 1000 / rate as i64;
+    let channels = usize::from(spec.channels);
+    Ok(Some((Wav { reader, path: path.to_owned(), channels, scale, float, resampler }, duration_ms)))
+}
+
+impl Wav {
+    /// Appends up to `frames` frames as the mean of their channels; fewer at the end.
+    fn mono(&mut self, out: &mut Vec<f32>, frames: usize) -> Result<usize, Error> {
+        let share = self.scale / self.channels as f32;
+        let channels = self.channels;
+        let wanted = frames * channels;
+        let before = out.len();
+        let (mut sum, mut at) = (0.0f32, 0usize);
+        let mut add = |sample: f32| {
+            sum += sample * share;
+            at += 1;
+            if at == channels {
+                out.push(sum);
+                (sum, at) = (0.0, 0);
+            }
+        };
+        // A file that is shorter than its header says is taken as far as it goes.
+        let ended = |e: hound::Error| match e {
+            hound::Error::IoError(e) if e.kind() != std::io::ErrorKind::Other => Err(e),
+            _ => Ok(()),
+        };
+        let mut failed = None;
+        if self.float {
+            for sample in self.reader.samples::<f32>().take(wanted) {
+                match sample {
+                    Ok(sample) => add(sample),
+                    Err(e) => {
+                        failed = ended(e).err();
+                        break;
+                    }
+                }
+            }
+        } else {
+            for sample in self.reader.samples::<i32>().take(wanted) {
+                match sample {
+                    Ok(sample) => add(sample as f32),
+                    Err(e) => {
+                        failed = ended(e).err();
+                        break;
+                    }
+                }
+            }
+        }
+        match failed {
+            Some(e) if e.kind() != std::io::ErrorKind::UnexpectedEof => Err(Error::io(&self.path, e)),
+            _ => Ok(out.len() - before),
+        }
+    }
+
+    /// Runs one more chunk through the resampler.
+    fn fill(&mut self) -> Result<(), Error> {
+        let Some(chunk) = self.resampler.as_ref().map(|r| r.fft.input_frames_next()) else { return Ok(()) };
+        let mut input = Vec::with_capacity(chunk);
+        let got = self.mono(&mut input, chunk)?;
+        // Zeros behind the end push the last samples out of the filter.
+        input.resize(chunk, 0.0);
+        let Some(r) = self.resampler.as_mut() else { return Ok(()) };
+        let broken = |why: String| Error::Broken { path: self.path.clone(), why };
+        let adapter = InterleavedSlice::new(&input, 1, chunk).map_err(|e| broken(e.to_string()))?;
+        let mut fresh = r.fft.process(&adapter, None).map_err(|e| broken(e.to_string()))?.take_data();
+        let dropped = r.delay.min(fresh.len());
+        r.delay -= dropped;
+        fresh.drain(..dropped);
+        fresh.truncate(r.left);
+        r.left -= fresh.len();
+        r.ended = r.left == 0 || (got == 0 && fresh.is_empty());
+        r.ready.extend(fresh);
+        Ok(())
+    }
+}
+
+impl Pcm for Wav {
+    fn read(&mut self, out: &mut Vec<f32>, max: usize) -> Result<usize, Error> {
+        loop {
+            match &mut self.resampler {
+                None => return self.mono(out, max),
+                Some(r) if r.ready.len() >= max || r.ended => {
+                    let count = r.ready.len().min(max);
+                    out.extend(r.ready.drain(..count));
+                    return Ok(count);
+                }
+                Some(_) => self.fill()?,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes a 440 Hz tone of one second, reads it back, gives length and error against the tone at 16 kHz.
+    fn check(spec: hound::WavSpec) -> (usize, f32) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.wav");
+        let mut writer = hound::WavWriter::create(&path, spec).unwrap();
+        let tone = |i: u32, rate: u32| (i as f32 * 440.0 * std::f32::consts::TAU / rate as f32).sin() * 0.5;
+        for i in 0..spec.sample_rate {
+            for _ in 0..spec.channels {
+                let v = tone(i, spec.sample_rate);
+                match spec.sample_format {
+                    SampleFormat::Float => writer.write_sample(v).unwrap(),
+                    SampleFormat::Int => {
+                        let top = (1i64 << (spec.bits_per_sample - 1)) as f32;
+                        writer.write_sample((v * top) as i32).unwrap();
+                    }
+                }
+            }
+        }
+        writer.finalize().unwrap();
+        let (mut wav, duration_ms) = open(&path, 0).unwrap().unwrap();
+        assert_eq!(duration_ms, 1000);
+        let mut out = Vec::new();
+        while wav.read(&mut out, 1000).unwrap() > 0 {}
+        let error = out
+            .iter()
+            .enumerate()
+            .skip(400)
+            .take(15_000)
+            .map(|(i, v)| (v - tone(i as u32, RATE)).abs())
+            .fold(0.0, f32::max);
+        (out.len(), error)
+    }
+
+    fn spec(
+        channels: u16,
+        sample_rate: u32,
+        bits_per_sample: u16,
+        sample_format: SampleFormat,
+    ) -> hound::WavSpec {
+        hound::WavSpec { channels, sample_rate, bits_per_sample, sample_format }
+    }
+
+    #[test]
+    fn every_rate_depth_and_channel_count_gives_the_same_tone() {
+        for wanted in [
+            spec(1, 16_000, 16, SampleFormat::Int),
+            spec(2, 44_100, 16, SampleFormat::Int),
+            spec(6, 48_000, 24, SampleFormat::Int),
+            spec(1, 8_000, 8, SampleFormat::Int),
+            spec(2, 96_000, 32, SampleFormat::Float),
+        ] {
+            let (length, error) = check(wanted);
+            assert_eq!(length, 16_000, "{wanted:?}");
+            // Half a sample of delay at 440 Hz is 0.043: the filter's delay is a whole number of samples.
+            assert!(error < 0.05, "{wanted:?} is off by {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_wav_is_left_to_ffmpeg() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.wav");
+        std::fs::write(&path, b"OggS and more than twelve bytes").unwrap();
+        assert!(open(&path, 0).unwrap().is_none());
+    }
+}

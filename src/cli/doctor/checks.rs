@@ -1,0 +1,246 @@
+//! The things a doctor looks at, one function each. Does not know how findings are shown.
+
+use super::{Finding, Grade};
+use crate::config::Config;
+use crate::device::{self, Device};
+use crate::model;
+use std::ffi::CString;
+use std::net::TcpStream;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// Looks at one thing; the path is that of the configuration file, where there is one.
+pub type Check = fn(&Config, Option<&Path>) -> Vec<Finding>;
+
+pub static ALL: &[Check] =
+    &[configuration, data_folder, database, models, whisper, devices, media, library, address];
+
+const GB: u64 = 1 << 30;
+
+fn ok(what: &'static str, is: impl Into<String>) -> Finding {
+    Finding { grade: Grade::Ok, what, is: is.into(), todo: String::new() }
+}
+
+fn warn(what: &'static str, is: impl Into<String>, todo: impl Into<String>) -> Finding {
+    Finding { grade: Grade::Warn, what, is: is.into(), todo: todo.into() }
+}
+
+fn fail(what: &'static str, is: impl Into<String>, todo: impl Into<String>) -> Finding {
+    Finding { grade: Grade::Fail, what, is: is.into(), todo: todo.into() }
+}
+
+fn configuration(_: &Config, file: Option<&Path>) -> Vec<Finding> {
+    vec![match file {
+        Some(file) => ok("config", file.display().to_string()),
+        None => ok("config", "no file: defaults, environment and flags"),
+    }]
+}
+
+fn data_folder(config: &Config, _: Option<&Path>) -> Vec<Finding> {
+    let dir = config.data_dir.as_path();
+    // A folder that is not there yet is made at the first start, if the nearest one above lets us.
+    let Some(nearest) = dir.ancestors().find(|path| path.exists()) else {
+        return vec![fail("data folder", format!("{} cannot be made", dir.display()), "give --data-dir DIR")];
+    };
+    if !writable(nearest) {
+        let is = format!("{} cannot be written", nearest.display());
+        return vec![fail("data folder", is, "let this user write there, or give --data-dir DIR")];
+    }
+    let is = match dir.exists() {
+        true => dir.display().to_string(),
+        false => format!("{} (made at the first start)", dir.display()),
+    };
+    let mut found = vec![ok("data folder", is)];
+    let needs = "an upload of three hours takes 0.35 GB until its subtitle is made";
+    found.extend(free_bytes(nearest).map(|free| {
+        let is = format!("{:.1} GB free", free as f64 / GB as f64);
+        match free {
+            _ if free < GB / 2 => fail("disk", is, format!("make room: {needs}")),
+            _ if free < 5 * GB => warn("disk", is, needs),
+            _ => ok("disk", is),
+        }
+    }));
+    found
+}
+
+fn database(config: &Config, _: Option<&Path>) -> Vec<Finding> {
+    let url = &config.database_url;
+    let new = url.strip_prefix("sqlite://").is_some_and(|path| !Path::new(path).exists());
+    if new {
+        return vec![ok("database", format!("{url} (made at the first start)"))];
+    }
+    vec![match crate::store::Store::open(url) {
+        Ok(_) => ok("database", url.clone()),
+        Err(e) => {
+            fail("database", e.to_string(), "jobs are kept there: until it opens, the daemon cannot work")
+        }
+    }]
+}
+
+fn models(config: &Config, _: Option<&Path>) -> Vec<Finding> {
+    let dir = &config.models_dir;
+    let mut found = Vec::new();
+    if let Some(name) = &config.model {
+        found.push(match model::find(dir, name) {
+            Ok(model) => ok("model", format!("{} at {}", model.name, model.path.display())),
+            Err(e) => fail("model", e.to_string(), "jobs wait until it is there"),
+        });
+    }
+    let (installed, broken) = model::survey(dir);
+    found.extend(broken.iter().map(|e| warn("model", e.to_string(), "it is passed over until then")));
+    let names: Vec<&str> = installed.iter().map(|model| model.name.as_str()).collect();
+    if names.is_empty() && config.model.is_none() {
+        let todo = "transcriptord model pull small, or model import FOLDER of a faster-whisper model: jobs wait until then";
+        found.push(fail("models", format!("none in {}", dir.display()), todo));
+    } else if !names.is_empty() {
+        found.push(ok("models", format!("{} in {}", names.join(", "), dir.display())));
+        if !installed.iter().any(|model| model.header.multilingual()) {
+            found.push(warn(
+                "languages",
+                "every model here is English only",
+                "transcriptord model pull small",
+            ));
+        } else if !installed.iter().any(|model| model.header.translates()) {
+            found.push(warn("translation", "no model here can translate", "transcriptord model pull small"));
+        }
+    }
+    found
+}
+
+fn whisper(_: &Config, _: Option<&Path>) -> Vec<Finding> {
+    let info = crate::engine::system_info();
+    let slow = cfg!(target_arch = "x86_64") && !info.contains("LLAMAFILE = 1");
+    vec![match slow {
+        true => warn(
+            "whisper.cpp",
+            info,
+            "its fast matrix kernels are missing: build inside the repository, where .cargo/config.toml asks for them",
+        ),
+        false => ok("whisper.cpp", info),
+    }]
+}
+
+fn devices(config: &Config, _: Option<&Path>) -> Vec<Finding> {
+    let cpus = device::cpus();
+    let mut text = format!("{} of {} processors usable", cpus.usable, cpus.logical);
+    if let Some(memory) = device::memory() {
+        let gb = |bytes: u64| bytes as f64 / GB as f64;
+        text += &format!(", {:.1} of {:.1} GB memory available", gb(memory.available), gb(memory.total));
+    }
+    let mut found = vec![ok("machine", text)];
+    let gpus = device::gpus();
+    for gpu in &gpus {
+        let memory = format!(
+            "{:.1} of {:.1} GB free",
+            gpu.memory_free as f64 / GB as f64,
+            gpu.memory_total as f64 / GB as f64
+        );
+        found.push(ok("gpu", format!("cuda:{} is {}, {memory}", gpu.index, gpu.name)));
+    }
+    let Ok(asked) = config.device.parse::<Device>() else { return found };
+    found.push(match asked {
+        Device::Cpu if gpus.is_empty() => ok("device", "cpu"),
+        Device::Cpu if Device::Cuda(0).built_in() => {
+            warn("device", "cpu, though there is a GPU", "--device cuda:0 is many times faster")
+        }
+        Device::Cpu => warn(
+            "device",
+            "cpu, though there is a GPU",
+            "cargo build --release --features cuda, then --device cuda:0",
+        ),
+        _ if !asked.built_in() => {
+            let feature = if matches!(asked, Device::Cuda(_)) { "cuda" } else { "vulkan" };
+            let todo = format!("cargo build --release --features {feature}, or --device cpu");
+            fail("device", format!("{asked} is not built into this program"), todo)
+        }
+        Device::Cuda(index) if !gpus.iter().any(|gpu| gpu.index == index) => fail(
+            "device",
+            format!("{asked} is not there"),
+            "check the NVIDIA driver (nvidia-smi), or give --device cpu",
+        ),
+        _ => ok("device", asked.to_string()),
+    });
+    found
+}
+
+fn media(_: &Config, _: Option<&Path>) -> Vec<Finding> {
+    ["ffmpeg", "ffprobe"]
+        .map(|name| match version(name) {
+            Some(version) => ok(name, version),
+            None => warn(
+                name,
+                "not found: media files cannot be read (what Bazarr sends, and WAV, can)",
+                "install it (Debian: apt-get install ffmpeg)",
+            ),
+        })
+        .into()
+}
+
+fn library(config: &Config, _: Option<&Path>) -> Vec<Finding> {
+    if config.library.is_empty() {
+        let todo = "--library PATH, LIBRARY_PATHS or the key 'library', when there should be any";
+        return vec![warn("library", "no folder: jobs by file path are refused", todo)];
+    }
+    let look = |path: &std::path::PathBuf| match std::fs::read_dir(path) {
+        Ok(_) if writable(path) => ok("library", path.display().to_string()),
+        Ok(_) => warn(
+            "library",
+            format!("{} cannot be written", path.display()),
+            "subtitles are put beside the media: let this user write there",
+        ),
+        Err(e) => fail("library", format!("{}: {e}", path.display()), "check the path and who may read it"),
+    };
+    config.library.iter().map(look).collect()
+}
+
+fn address(config: &Config, _: Option<&Path>) -> Vec<Finding> {
+    let listen = config.listen;
+    if TcpStream::connect_timeout(&listen, Duration::from_secs(1)).is_err() {
+        return vec![ok(
+            "address",
+            format!("{listen} is free: 'transcriptord serve' starts the daemon there"),
+        )];
+    }
+    let ask = || -> Option<String> {
+        let http =
+            reqwest::blocking::Client::builder().timeout(Duration::from_secs(5)).no_proxy().build().ok()?;
+        let answer: serde_json::Value =
+            http.get(format!("http://{listen}/status")).send().ok()?.json().ok()?;
+        Some(answer["version"].as_str()?.to_string())
+    };
+    vec![match ask() {
+        Some(version) => ok("address", format!("{listen}: a daemon answers, version {version}")),
+        None => fail(
+            "address",
+            format!("{listen} belongs to another program"),
+            "end it, or give --listen ADDR:PORT",
+        ),
+    }]
+}
+
+/// What the program says of its version; `None` when it does not run.
+fn version(program: &str) -> Option<String> {
+    let output = Command::new(program).arg("-version").stdin(Stdio::null()).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let first = text.lines().next()?.split(" Copyright").next()?.to_string();
+    output.status.success().then_some(first)
+}
+
+/// Whether this user may write there (access(2)); a read-only file system says no to everybody.
+fn writable(path: &Path) -> bool {
+    let Ok(name) = CString::new(path.as_os_str().as_bytes()) else { return false };
+    // SAFETY: `name` is a C string that outlives the call.
+    unsafe { libc::access(name.as_ptr(), libc::W_OK) == 0 }
+}
+
+/// Bytes that an ordinary user may still write there (statvfs(3)).
+fn free_bytes(path: &Path) -> Option<u64> {
+    let name = CString::new(path.as_os_str().as_bytes()).ok()?;
+    // SAFETY: all-zero bytes are a valid `statvfs`, a struct of plain integers.
+    let mut found: libc::statvfs = unsafe { std::mem::zeroed() };
+    // SAFETY: `name` is a C string and `found` a writable `statvfs`; both outlive the call.
+    let done = unsafe { libc::statvfs(name.as_ptr(), &mut found) };
+    (done == 0).then(|| found.f_bavail * found.f_frsize)
+}

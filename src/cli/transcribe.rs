@@ -1,0 +1,292 @@
+//! `transcriptord transcribe`: subtitles without a daemon. Does not know how windows become words.
+
+use super::{Failure, log, progress};
+use crate::clock::System;
+use crate::config::{self, Config, Flags};
+use crate::job::{JobKind, JobState, NewJob, Options, Origin, Preset, Source, Task};
+use crate::language::Language;
+use crate::pool::hints::{self, Order, Report};
+use crate::pool::{device, finish, setup::Setup};
+use crate::queue::Queue;
+use crate::serve;
+use crate::store::Store;
+use crate::subtitle::quality::Quality;
+use crate::subtitle::{Format, Highlight, Transcript, formats};
+use argh::FromArgs;
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Make subtitles for media files, without a daemon.
+///
+/// The subtitle goes beside each file, named FILE.LANGUAGE.FORMAT, unless --output says otherwise.
+#[derive(FromArgs)]
+#[argh(
+    subcommand,
+    name = "transcribe",
+    example = "{command_name} film.mkv\n\
+        {command_name} --language de --task translate film.mkv\n\
+        {command_name} --format vtt --output - talk.mp3 > talk.vtt\n\
+        {command_name} --quality best --report episode1.mkv episode2.mkv"
+)]
+pub struct Transcribe {
+    /// video or audio files
+    #[argh(positional, arg_name = "file")]
+    pub files: Vec<PathBuf>,
+    /// model by name or path (default: the quality preset picks from those installed)
+    #[argh(option, arg_name = "name|path")]
+    pub model: Option<String>,
+    /// the language spoken: a code or an English name (default: found out)
+    #[argh(option, arg_name = "language")]
+    pub language: Option<String>,
+    /// what to make: 'transcribe' writes what is said, 'translate' writes it in English (default transcribe)
+    #[argh(option, arg_name = "task")]
+    pub task: Option<String>,
+    /// srt, vtt, txt, tsv, json, verbose_json, lrc or ass (default: the output's extension, else srt)
+    #[argh(option, arg_name = "format")]
+    pub format: Option<String>,
+    /// file or folder to write to; '-' is standard output (default: beside the media)
+    #[argh(option, short = 'o', arg_name = "path")]
+    pub output: Option<PathBuf>,
+    /// folder of the models
+    #[argh(option, arg_name = "dir")]
+    pub models_dir: Option<String>,
+    /// what transcribes: cpu, cuda:0 or vulkan:0 (default cpu)
+    #[argh(option, arg_name = "name")]
+    pub device: Option<String>,
+    /// threads that transcribe (default: what suits the machine)
+    #[argh(option, arg_name = "n")]
+    pub workers: Option<String>,
+    /// threads inside each of them (default: the cores divided among the workers)
+    #[argh(option, arg_name = "n")]
+    pub threads: Option<String>,
+    /// fast, balanced or best (default balanced)
+    #[argh(option, arg_name = "preset")]
+    pub quality: Option<String>,
+    /// print how well the subtitle keeps to the rules of good subtitles
+    #[argh(switch)]
+    pub report: bool,
+    /// mark each word as it is spoken (vtt, ass, lrc)
+    #[argh(switch)]
+    pub word_highlight: bool,
+    /// configuration file (TOML)
+    #[argh(option, arg_name = "file")]
+    pub config: Option<PathBuf>,
+}
+
+impl Transcribe {
+    /// What the command line says about the configuration.
+    pub fn flags(&self) -> Flags {
+        Flags {
+            config: self.config.clone(),
+            models_dir: self.models_dir.clone(),
+            model: self.model.clone(),
+            workers: self.workers.clone(),
+            device: self.device.clone(),
+            whisper_threads: self.threads.clone(),
+            ..Flags::default()
+        }
+    }
+
+    /// Returns when each file has its subtitle, or has been said to have none.
+    pub fn run(self) -> Result<(), Failure> {
+        let usage = Failure::Usage;
+        if self.files.is_empty() {
+            return Err(usage("name at least one media file; --help shows how".into()));
+        }
+        let config = config::read(&self.flags())?;
+        serve::built_for(&config).map_err(|e| usage(e.to_string()))?;
+        // What a file's job warns of is what this command prints.
+        log::start(config.log_level.min(::log::LevelFilter::Error));
+        let language = match self.language.as_deref().filter(|l| *l != "auto") {
+            Some(name) => Some(name.parse::<Language>().map_err(|e| usage(e.to_string()))?),
+            None => None,
+        };
+        let task = self.task.as_deref().map_or(Ok(Task::Transcribe), str::parse).map_err(usage)?;
+        let preset = self.quality.as_deref().map_or(Ok(Preset::Balanced), str::parse).map_err(usage)?;
+        let named = self.output.as_ref().and_then(|o| o.extension()).and_then(|e| e.to_str());
+        let format = match (&self.format, named.and_then(|e| e.parse::<Format>().ok())) {
+            (Some(name), _) => name.parse::<Format>().map_err(|e| usage(e.to_string()))?,
+            (None, Some(format)) => format,
+            (None, None) => Format::Srt,
+        };
+        let target = Target::of(self.output.as_deref(), self.files.len())?;
+        let asked = Asked { language, task, preset, model: config.model.clone() };
+        let bench = Bench::start(&config).map_err(Failure::failed)?;
+        let highlight = if self.word_highlight { Highlight::On } else { Highlight::Off };
+        let mut failed = false;
+        for file in &self.files {
+            let done = bench.transcribe(file, &asked).and_then(|(transcript, report)| {
+                let text = formats::render(&transcript, format, highlight);
+                let language = transcript.language.named(config.subtitle_language_naming_type);
+                let to = target.path(file, language, format);
+                match &to {
+                    None => std::io::stdout().lock().write_all(text.as_bytes()),
+                    Some(path) => finish::write_whole(path, text.as_bytes()),
+                }
+                .map_err(|e| {
+                    format!(
+                        "cannot write {}: {e}",
+                        to.as_deref().unwrap_or(Path::new("standard output")).display()
+                    )
+                })?;
+                if let Some(path) = &to {
+                    eprintln!(
+                        "{}: {} cues in {}, written to {}",
+                        file.display(),
+                        transcript.cues.len(),
+                        transcript.spoken,
+                        path.display()
+                    );
+                }
+                if self.report {
+                    eprint!("{report}");
+                }
+                Ok(())
+            });
+            if let Err(why) = done {
+                eprintln!("transcriptord: {}: {why}", file.display());
+                failed = true;
+            }
+        }
+        bench.stop();
+        if failed { Err(Failure::Told) } else { Ok(()) }
+    }
+}
+
+/// Where the text goes.
+enum Target {
+    Beside,
+    Stdout,
+    File(PathBuf),
+    Folder(PathBuf),
+}
+
+impl Target {
+    fn of(output: Option<&Path>, files: usize) -> Result<Target, Failure> {
+        match output {
+            None => Ok(Target::Beside),
+            Some(path) if path == Path::new("-") => Ok(Target::Stdout),
+            Some(path) if path.is_dir() => Ok(Target::Folder(path.to_owned())),
+            Some(path) if files == 1 => Ok(Target::File(path.to_owned())),
+            Some(path) => Err(Failure::Usage(format!(
+                "{} is not a folder, and there are {files} files: name a folder with --output, or '-'",
+                path.display()
+            ))),
+        }
+    }
+
+    fn path(&self, media: &Path, language: &str, format: Format) -> Option<PathBuf> {
+        let extension = format!("{language}.{}", format.extension());
+        match self {
+            Target::Beside => Some(media.with_extension(extension)),
+            Target::Stdout => None,
+            Target::File(path) => Some(path.clone()),
+            Target::Folder(dir) => Some(dir.join(media.with_extension(extension).file_name()?)),
+        }
+    }
+}
+
+struct Asked {
+    language: Option<Language>,
+    task: Task,
+    preset: Preset,
+    model: Option<String>,
+}
+
+/// A queue in memory and a pool in this process: the daemon's own road, without the daemon.
+struct Bench {
+    queue: Queue,
+    link: UnixStream,
+    pool: JoinHandle<std::io::Result<()>>,
+    reports: Receiver<Report>,
+}
+
+impl Bench {
+    fn start(config: &Config) -> Result<Bench, String> {
+        let told = |e: &dyn std::fmt::Display| e.to_string();
+        let store = Store::open("sqlite::memory:").map_err(|e| told(&e))?;
+        let queue = Queue::new(store, serve::node(), Arc::new(System));
+        let setup = Setup { idle_ms: 0, ..serve::setup(config) };
+        let (link, theirs) = UnixStream::pair().map_err(|e| told(&e))?;
+        let working = queue.clone();
+        let pool = std::thread::spawn(move || device::run(setup, working, Some(theirs)));
+        let (sender, reports) = mpsc::channel();
+        let listening = link.try_clone().map_err(|e| told(&e))?;
+        std::thread::spawn(move || {
+            while let Ok(Some(report)) = hints::receive(&listening) {
+                if sender.send(report).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Bench { queue, link, pool, reports })
+    }
+
+    /// Waits for one file's subtitle, with a bar where somebody watches.
+    fn transcribe(&self, file: &Path, asked: &Asked) -> Result<(Transcript, Quality), String> {
+        let path = file.canonicalize().map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+            _ => e.to_string(),
+        })?;
+        if path.is_dir() {
+            return Err("this is a folder: name the files in it".into());
+        }
+        let submitted = self.queue.submit(job(&path, asked)).map_err(|e| e.to_string())?;
+        hints::send(&self.link, &Order::Added).map_err(|e| e.to_string())?;
+        let bar = progress::percent(&file.display().to_string());
+        let ended = loop {
+            let job = self.queue.get(submitted.id).map_err(|e| e.to_string())?.ok_or("the job is gone")?;
+            if job.state.is_end() {
+                break job;
+            }
+            // Missing things do not come while a person waits at a prompt.
+            if let (JobState::Queued, Some(why)) = (job.state, &job.error) {
+                return Err(why.clone());
+            }
+            bar.set_position(job.progress as u64);
+            bar.set_message(job.stage.as_str().replace('_', " "));
+            // Any report may mean a change; without one a look now and then.
+            let _ = self.reports.recv_timeout(Duration::from_millis(500));
+            while self.reports.try_recv().is_ok() {}
+        };
+        bar.finish_and_clear();
+        if ended.state != JobState::Completed {
+            return Err(ended.error.unwrap_or_else(|| format!("the job was {}", ended.state)));
+        }
+        let stored = self.queue.result(ended.id).map_err(|e| e.to_string())?.ok_or("the result is gone")?;
+        let transcript = serde_json::from_str(&stored.result).map_err(|e| e.to_string())?;
+        let report = stored.report.ok_or("the report is gone")?;
+        Ok((transcript, serde_json::from_str(&report).map_err(|e| e.to_string())?))
+    }
+
+    fn stop(self) {
+        // When this fails the pool has ended already.
+        let _ = hints::send(&self.link, &Order::Stop);
+        let _ = self.pool.join();
+    }
+}
+
+fn job(path: &Path, asked: &Asked) -> NewJob {
+    NewJob {
+        kind: JobKind::Transcription,
+        origin: Origin::Manual,
+        source: Source::Path { path: path.to_owned(), track: None },
+        home: None,
+        file_name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        task: asked.task,
+        source_lang: asked.language,
+        target_lang: None,
+        preset: asked.preset,
+        options: Options { model: asked.model.clone(), ..Options::default() },
+        priority: 0,
+        key: path.display().to_string(),
+        rank: 0,
+        output: None,
+        max_retries: 1,
+    }
+}

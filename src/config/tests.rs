@@ -1,0 +1,215 @@
+//! What wins over what, and what each error says. Knows nothing of real files or the real environment.
+
+use super::{Config, Flags, Naming, PoolMode, load};
+use crate::job::Preset;
+use std::path::{Path, PathBuf};
+
+fn given(flags: &Flags, env: &[(&str, &str)], dotenv: &str, file: &str) -> Result<Config, String> {
+    let look = |name: &str| {
+        let home = [("HOME", "/home/kim")];
+        env.iter().chain(&home).find(|(n, _)| *n == name).map(|(_, value)| value.to_string())
+    };
+    load(flags, &look, Some(dotenv), Some((Path::new("transcriptord.toml"), file))).map_err(|e| e.to_string())
+}
+
+fn ok(env: &[(&str, &str)], dotenv: &str, file: &str) -> Config {
+    match given(&Flags::default(), env, dotenv, file) {
+        Ok(config) => config,
+        Err(e) => panic!("{e}"),
+    }
+}
+
+fn check_error(env: &[(&str, &str)], dotenv: &str, file: &str, expected: &str) {
+    match given(&Flags::default(), env, dotenv, file) {
+        Ok(_) => panic!("this was accepted, instead of: {expected}"),
+        Err(e) => assert_eq!(e, expected),
+    }
+}
+
+#[test]
+fn with_nothing_given_bazarrs_default_endpoint_is_served() {
+    let config = ok(&[], "", "");
+    assert_eq!(config.listen.to_string(), "127.0.0.1:9000");
+    assert_eq!(config.data_dir, Path::new("/home/kim/.local/share/transcriptord"));
+    assert_eq!(config.models_dir, Path::new("/home/kim/.local/share/transcriptord/models"));
+    assert_eq!(config.database_url, "sqlite:///home/kim/.local/share/transcriptord/transcriptord.db");
+    assert_eq!(config.device, "cpu");
+    assert_eq!(config.pool, PoolMode::Processes);
+    assert_eq!((config.quality_preset, config.provider_quality_preset), (Preset::Fast, Preset::Balanced));
+    assert_eq!(config.subtitle_language_naming_type, Naming::Iso639_2B);
+    assert!(config.library.is_empty() && config.workers.is_none() && config.model.is_none());
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_flags_win_over_both() {
+    let file = "workers = 1\nmax_retries = 1\nlease_seconds = 11\nmodel = \"tiny\"\n";
+    let dotenv = "TRANSCRIPTORD_WORKERS=2\nTRANSCRIPTORD_MAX_RETRIES=2\nTRANSCRIPTORD_MODEL=base\n";
+    let env = [("TRANSCRIPTORD_WORKERS", "3"), ("TRANSCRIPTORD_MODEL", "small")];
+    let flags = Flags { model: Some("medium".into()), ..Flags::default() };
+    let config = given(&flags, &env, dotenv, file).unwrap();
+    assert_eq!(config.lease_seconds, 11, "only the file has it");
+    assert_eq!(config.max_retries, 2, ".env wins over the file");
+    assert_eq!(config.workers, Some(3), "the environment wins over .env");
+    assert_eq!(config.model.as_deref(), Some("medium"), "a flag wins over all");
+}
+
+#[test]
+fn the_names_that_users_of_transcriptarr_have_still_work() {
+    let env = [("LIBRARY_PATHS", "/media/films | /media/series"), ("DATABASE_URL", "sqlite:///srv/t.db")];
+    let config = ok(&env, "", "");
+    assert_eq!(config.library, [PathBuf::from("/media/films"), PathBuf::from("/media/series")]);
+    assert_eq!(config.database_url, "sqlite:///srv/t.db");
+}
+
+#[test]
+fn an_empty_variable_counts_as_absent() {
+    assert_eq!(ok(&[("TRANSCRIPTORD_WORKERS", "")], "LIBRARY_PATHS=", "workers = 4").workers, Some(4));
+}
+
+#[test]
+fn systemds_state_directory_is_where_data_goes() {
+    let config = ok(&[("STATE_DIRECTORY", "/var/lib/transcriptord:/x"), ("XDG_DATA_HOME", "/xdg")], "", "");
+    assert_eq!(config.data_dir, Path::new("/var/lib/transcriptord"));
+    assert_eq!(ok(&[("XDG_DATA_HOME", "/xdg")], "", "").data_dir, Path::new("/xdg/transcriptord"));
+}
+
+#[test]
+fn a_dotenv_file_may_be_written_as_shells_do() {
+    let dotenv = "# a comment\nexport TRANSCRIPTORD_MODEL='base.en'\n\nTRANSCRIPTORD_WORKERS=2 # two\nLIBRARY_PATHS=\"/a b|/c\"\n";
+    let config = ok(&[], dotenv, "");
+    assert_eq!(config.model.as_deref(), Some("base.en"));
+    assert_eq!(config.workers, Some(2));
+    assert_eq!(config.library, [PathBuf::from("/a b"), PathBuf::from("/c")]);
+}
+
+#[test]
+fn an_address_may_be_a_port_or_localhost() {
+    let check = |given: &str, expected: &str| {
+        assert_eq!(ok(&[("TRANSCRIPTORD_LISTEN", given)], "", "").listen.to_string(), expected);
+    };
+    check("9001", "127.0.0.1:9001");
+    check("localhost:9002", "127.0.0.1:9002");
+    check("0.0.0.0:9000", "0.0.0.0:9000");
+    check("[::1]:9000", "[::1]:9000");
+}
+
+#[test]
+fn an_error_names_the_key_and_the_place_it_came_from() {
+    check_error(
+        &[],
+        "",
+        "# mine\nmodel = \"base\"\nworkers = \"many\"\n",
+        "workers in transcriptord.toml line 3: 'many' does not fit: give a whole number from 1 to 256, or 'auto'",
+    );
+    check_error(
+        &[("TRANSCRIPTORD_LISTEN", "here")],
+        "",
+        "",
+        "TRANSCRIPTORD_LISTEN (environment): 'here' is not an address with a port: give one like 127.0.0.1:9000, or 0.0.0.0:9000 for all networks",
+    );
+    check_error(
+        &[],
+        "\nTRANSCRIPTORD_DEVICE=gpu",
+        "",
+        "TRANSCRIPTORD_DEVICE (.env line 2): 'gpu' is not a device: give cpu, cuda:0 or vulkan:0",
+    );
+    check_error(
+        &[],
+        "",
+        "lease_seconds = 1",
+        "lease_seconds in transcriptord.toml line 1: '1' does not fit: give a whole number from 10 to 3600",
+    );
+    check_error(
+        &[],
+        "",
+        "model = [\"a\"]",
+        "model in transcriptord.toml line 1: a list does not fit here: give one value",
+    );
+    let flags = Flags { pool: Some("threads".into()), ..Flags::default() };
+    let error = given(&flags, &[], "", "").unwrap_err();
+    assert_eq!(error, "--pool: 'threads' is not one of processes, in-process");
+}
+
+#[test]
+fn an_unknown_key_is_an_error_with_the_nearest_one() {
+    check_error(
+        &[],
+        "",
+        "worker = 2",
+        "worker in transcriptord.toml line 1: there is no such key, did you mean 'workers'?",
+    );
+    let error = given(&Flags::default(), &[], "", "[server]\nport = 1\n").unwrap_err();
+    assert!(
+        error.starts_with("server in transcriptord.toml line 1: there is no such key (known are listen, "),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_is_not_toml_is_named_with_its_line() {
+    let error = given(&Flags::default(), &[], "", "workers = 2\nmodel = base\n").unwrap_err();
+    assert!(error.starts_with("transcriptord.toml line 2: this is not TOML: "), "{error}");
+}
+
+#[test]
+fn a_password_in_a_database_url_stays_out_of_the_message() {
+    check_error(
+        &[("DATABASE_URL", "postgresql://kim:secret@db/t")],
+        "",
+        "",
+        "DATABASE_URL (environment): 'postgresql://kim:…@db/t' is not a database this build can open: give sqlite:///absolute/path/to/transcriptord.db",
+    );
+}
+
+#[test]
+fn the_example_file_is_accepted_and_names_every_key() {
+    let example = include_str!("../../examples/transcriptord.toml");
+    let all = example.replace("\n# ", "\n");
+    for key in super::keys::KEYS {
+        assert!(
+            all.contains(&format!("\n{} = ", key.name)),
+            "examples/transcriptord.toml does not show {}",
+            key.name
+        );
+    }
+    ok(&[], "", example);
+    let values: String = example
+        .lines()
+        .filter_map(|l| l.strip_prefix("# "))
+        .filter(|l| l.contains(" = "))
+        .map(|l| format!("{l}\n"))
+        .collect();
+    ok(&[], "", &values);
+}
+
+#[test]
+fn the_readme_describes_every_key() {
+    let readme = include_str!("../../README.md");
+    for key in super::keys::KEYS {
+        assert!(readme.contains(&format!("| `{}` |", key.name)), "README.md does not describe {}", key.name);
+    }
+}
+
+#[test]
+fn paths_are_mapped_pair_by_pair_and_only_when_asked_for() {
+    let lists = "path_mapping_from = [\"/tv\"]\npath_mapping_to = [\"/media/tv\"]\n";
+    assert!(ok(&[], "", lists).bazarr.path_mapping().is_empty());
+    let mapped = ok(&[("TRANSCRIPTORD_USE_PATH_MAPPING", "true")], "", lists).bazarr.path_mapping();
+    assert_eq!(mapped, [("/tv".to_string(), "/media/tv".to_string())]);
+    check_error(
+        &[],
+        "",
+        "path_mapping_from = [\"/tv\", \"/movies\"]\npath_mapping_to = [\"/media/tv\"]\n",
+        "path_mapping_from: it has 2 entries, path_mapping_to has 1: give one for each, in the same order",
+    );
+}
+
+#[test]
+fn push_needs_bazarrs_address_and_key() {
+    check_error(
+        &[],
+        "",
+        "bazarr_push_enabled = true\nbazarr_url = \"http://127.0.0.1:6767\"\n",
+        "bazarr_push_enabled: push needs bazarr_url and bazarr_api_key (Bazarr shows its key under Settings > General)",
+    );
+}

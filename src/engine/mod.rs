@@ -1,0 +1,116 @@
+//! Speech recognition as a door: samples in, words out. Knows nothing of jobs, files, windows of a film or subtitles.
+//!
+//! `whisper` and `voice` alone know whisper_rs. Times in here are milliseconds from the first sample given.
+
+pub mod scripted;
+pub mod voice;
+pub mod whisper;
+mod words;
+
+use crate::job::Task;
+use crate::language::Language;
+use crate::subtitle::Word;
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+use std::sync::atomic::AtomicBool;
+
+/// What to make of the samples.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ask {
+    /// The language spoken.
+    pub language: Language,
+    pub task: Task,
+    /// Beams to follow; 1 is greedy.
+    pub beam: u32,
+    pub context: Context,
+    pub prompt: Option<String>,
+}
+
+/// How much of its 30 s the encoder looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Context {
+    /// As much as there is sound, at least 10 s: what lies behind the sound costs time and tells nothing.
+    Fitted,
+    /// All of it, as the model was trained: slower, steadier on short sounds.
+    Whole,
+}
+
+/// Samples with what the voice detector heard in them.
+#[derive(Debug, Clone, Copy)]
+pub struct Sound<'a> {
+    /// 16 kHz mono, at most 30 s.
+    pub samples: &'a [f32],
+    /// Stretches of speech in sample numbers, ascending.
+    pub speech: &'a [Range<i64>],
+}
+
+/// What was understood.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Heard {
+    pub words: Vec<Word>,
+    /// Whisper's probability that nobody speaks, the highest of the segments, 0 to 1.
+    pub no_speech: f32,
+    /// Mean log probability of the tokens; 0 without any.
+    pub avg_logprob: f32,
+}
+
+/// Languages with their odds, best first; the odds of all languages sum to 1.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LanguageOdds(pub Vec<(Language, f32)>);
+
+impl LanguageOdds {
+    /// The mean of several samples' odds, each weighed by its length.
+    pub fn mean(parts: &[(LanguageOdds, f32)]) -> LanguageOdds {
+        let whole: f32 = parts.iter().map(|(_, weight)| weight).sum();
+        let mut sums: Vec<(Language, f32)> = Vec::new();
+        for (odds, weight) in parts {
+            for (language, p) in &odds.0 {
+                match sums.iter_mut().find(|(l, _)| l == language) {
+                    Some((_, sum)) => *sum += p * weight / whole,
+                    None => sums.push((*language, p * weight / whole)),
+                }
+            }
+        }
+        sums.sort_by(|a, b| b.1.total_cmp(&a.1));
+        LanguageOdds(sums)
+    }
+
+    pub fn best(&self) -> Option<(Language, f32)> {
+        self.0.first().copied()
+    }
+}
+
+/// Why nothing was understood.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The caller raised the stop flag.
+    #[error("stopped")]
+    Stopped,
+    #[error("the model {0} cannot be loaded: {1}")]
+    Load(String, String),
+    #[error("there is not enough memory for another session: use fewer workers or a smaller model ({0})")]
+    Session(String),
+    #[error("whisper.cpp failed: {0}")]
+    Failed(String),
+    #[error("{0}")]
+    Unable(String),
+}
+
+/// A set of weights that sessions share.
+pub trait Engine: Send + Sync {
+    fn session(&self) -> Result<Box<dyn Session>, Error>;
+}
+
+/// One decoder's state; owned by one thread.
+pub trait Session: Send {
+    /// Writes down what is said; ends early with [`Error::Stopped`] when `stop` is raised.
+    fn transcribe(&mut self, sound: Sound<'_>, ask: &Ask, stop: &AtomicBool) -> Result<Heard, Error>;
+
+    /// Tells the language of the samples.
+    fn detect(&mut self, sound: Sound<'_>) -> Result<LanguageOdds, Error>;
+}
+
+/// What whisper.cpp was built with and found on this machine (`AVX2 = 1 | LLAMAFILE = 1 | …`).
+pub fn system_info() -> String {
+    whisper::system_info()
+}

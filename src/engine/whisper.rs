@@ -1,0 +1,290 @@
+//! Whisper through whisper.cpp. Knows nothing of windows of a film: it is given at most 30 s and the places of speech.
+//!
+//! One encoder run a call where that is enough: whisper.cpp's own loop would encode again from the last
+//! time stamp on, be the rest silence. We stop it there and go on only where the voice detector heard
+//! speech after the last word, on that tail alone.
+
+use super::words::{Token, join};
+use super::{Ask, Context, Engine, Error, Heard, LanguageOdds, Session, Sound};
+use crate::job::Task;
+use crate::language::Language;
+use std::ffi::c_void;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use whisper_rs::{
+    FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperState, whisper_rs_sys,
+};
+
+/// Samples per millisecond.
+const PER_MS: i64 = 16;
+/// Samples for one position of the encoder: 20 ms.
+const PER_POSITION: usize = 320;
+/// The encoder's positions for 30 s.
+const POSITIONS: usize = 1500;
+/// `audio_ctx` goes in steps of 64, which the fast kernels need; the rounding never exceeds 1472.
+const POSITION_STEP: usize = 64;
+const POSITIONS_ROUNDED: usize = 1472;
+/// Fewer positions make the decoder loop on short sounds (seen: one sentence three times over at 256).
+const POSITIONS_LEAST: usize = 512;
+/// A tail is decoded when this much speech lies behind the last time stamp.
+const TAIL_SPEECH: i64 = 400 * PER_MS;
+const TAIL_LEAD: i64 = 200 * PER_MS;
+const TAILS: u32 = 4;
+
+/// Where and how a model runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The number of the GPU, or `None` for the CPU.
+    pub gpu: Option<u32>,
+    /// Threads of each session.
+    pub threads: usize,
+}
+
+/// One set of weights on a device.
+pub struct Whisper {
+    context: WhisperContext,
+    threads: usize,
+}
+
+impl Whisper {
+    /// Loads a ggml model file that `model::check` has passed: whisper.cpp aborts the process on others.
+    ///
+    /// Flash attention is slower on CPU (engine-speed measurements) and faster on GPUs.
+    pub fn load(path: &Path, place: &Place) -> Result<Whisper, Error> {
+        quiet_logs();
+        let mut params = WhisperContextParameters::default();
+        params.use_gpu(place.gpu.is_some()).flash_attn(place.gpu.is_some());
+        params.gpu_device(place.gpu.unwrap_or(0) as i32);
+        let context = WhisperContext::new_with_params(path, params)
+            .map_err(|e| Error::Load(path.display().to_string(), e.to_string()))?;
+        Ok(Whisper { context, threads: place.threads.max(1) })
+    }
+}
+
+impl Engine for Whisper {
+    fn session(&self) -> Result<Box<dyn Session>, Error> {
+        let state = self.context.create_state().map_err(|e| Error::Session(e.to_string()))?;
+        let end_of_text = self.context.token_eot();
+        let multilingual = self.context.is_multilingual();
+        Ok(Box::new(State { state, threads: self.threads, end_of_text, multilingual }))
+    }
+}
+
+struct State {
+    state: WhisperState,
+    threads: usize,
+    /// Tokens from this one on are not text.
+    end_of_text: i32,
+    multilingual: bool,
+}
+
+/// What one encoder run gave.
+struct Pass {
+    tokens: Vec<Token>,
+    no_speech: f32,
+    logprob_sum: f32,
+    /// The end of the last segment, in samples, when whisper.cpp wanted to encode again from there.
+    stopped_at: Option<i64>,
+}
+
+impl Session for State {
+    fn transcribe(&mut self, sound: Sound<'_>, ask: &Ask, stop: &AtomicBool) -> Result<Heard, Error> {
+        if !self.multilingual && (ask.language != Language::ENGLISH || ask.task == Task::Translate) {
+            return Err(Error::Unable(format!(
+                "this model knows English only and cannot {} {}: use a model without '.en' in its name",
+                ask.task, ask.language
+            )));
+        }
+        let mut heard = Heard::default();
+        let (mut logprob, mut count, mut from) = (0.0, 0usize, 0i64);
+        for _ in 0..=TAILS {
+            let tail = sound.samples.get(from as usize..).unwrap_or_default();
+            let pass = self.pass(tail, ask, stop)?;
+            logprob += pass.logprob_sum;
+            count += pass.tokens.len();
+            heard.no_speech = heard.no_speech.max(pass.no_speech);
+            let mut words = join(&pass.tokens, ask.language.is_unspaced());
+            for word in &mut words {
+                word.start_ms += from / PER_MS;
+                word.end_ms += from / PER_MS;
+            }
+            heard.words.extend(words);
+            match pass.stopped_at.and_then(|at| unheard(sound.speech, from + at)) {
+                Some(next) if next > from => from = next,
+                _ => break,
+            }
+        }
+        heard.avg_logprob = if count == 0 { 0.0 } else { logprob / count as f32 };
+        Ok(heard)
+    }
+
+    fn detect(&mut self, sound: Sound<'_>) -> Result<LanguageOdds, Error> {
+        if !self.multilingual {
+            return Ok(LanguageOdds(vec![(Language::ENGLISH, 1.0)]));
+        }
+        let failed = |e: whisper_rs::WhisperError| Error::Failed(format!("language detection: {e}"));
+        // A run over the first 100 ms ends before its encoder, but sets spectrogram and context length.
+        let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: 1 });
+        params.set_print_progress(false);
+        params.set_n_threads(self.threads as i32);
+        params.set_audio_ctx(positions(sound.samples.len()) as i32);
+        params.set_duration_ms(100);
+        self.state.full(params, &padded(sound.samples)).map_err(failed)?;
+        let (_, odds) = self.state.lang_detect(0, self.threads).map_err(failed)?;
+        let mut known: Vec<(Language, f32)> = odds
+            .iter()
+            .enumerate()
+            .filter_map(|(id, p)| Some((whisper_rs::get_lang_str(id as i32)?.parse().ok()?, *p)))
+            .collect();
+        known.sort_by(|a, b| b.1.total_cmp(&a.1));
+        Ok(LanguageOdds(known))
+    }
+}
+
+impl State {
+    fn pass(&mut self, samples: &[f32], ask: &Ask, stop: &AtomicBool) -> Result<Pass, Error> {
+        let watch = Watch { encoded: AtomicU32::new(0), stop };
+        let strategy = match ask.beam {
+            0 | 1 => SamplingStrategy::Greedy { best_of: 1 },
+            beam => SamplingStrategy::BeamSearch { beam_size: beam as i32, patience: -1.0 },
+        };
+        let mut params = FullParams::new(strategy);
+        params.set_n_threads(self.threads as i32);
+        params.set_language(Some(ask.language.whisper_code()));
+        params.set_translate(ask.task == Task::Translate);
+        params.set_no_context(true);
+        params.set_token_timestamps(true);
+        params.set_suppress_nst(true);
+        params.set_audio_ctx(match ask.context {
+            Context::Fitted => positions(samples.len()) as i32,
+            Context::Whole => POSITIONS as i32,
+        });
+        params.set_print_progress(false);
+        params.set_print_realtime(false);
+        params.set_print_timestamps(false);
+        params.set_print_special(false);
+        if let Some(prompt) = &ask.prompt {
+            params.set_initial_prompt(&prompt.replace('\0', " "));
+        }
+        let watching = std::ptr::from_ref(&watch).cast::<c_void>().cast_mut();
+        // SAFETY: both callbacks are called only inside `full` below, while `watch` lives, and read it shared.
+        unsafe {
+            params.set_abort_callback(Some(should_stop));
+            params.set_abort_callback_user_data(watching);
+            params.set_start_encoder_callback(Some(may_encode));
+            params.set_start_encoder_callback_user_data(watching);
+        }
+        let done = self.state.full(params, &padded(samples));
+        if stop.load(Ordering::Relaxed) {
+            return Err(Error::Stopped);
+        }
+        done.map_err(|e| Error::Failed(e.to_string()))?;
+        Ok(self.collect(watch.encoded.load(Ordering::Relaxed) > 1))
+    }
+
+    fn collect(&self, stopped: bool) -> Pass {
+        let mut pass = Pass { tokens: Vec::new(), no_speech: 0.0, logprob_sum: 0.0, stopped_at: None };
+        let mut last = 0;
+        for segment in self.state.as_iter() {
+            pass.no_speech = pass.no_speech.max(segment.no_speech_probability());
+            last = segment.end_timestamp() * 10 * PER_MS;
+            for i in 0..segment.n_tokens() {
+                let Some(token) = segment.get_token(i) else { continue };
+                let data = token.token_data();
+                if data.id >= self.end_of_text {
+                    continue;
+                }
+                let Ok(bytes) = token.to_bytes() else { continue };
+                pass.logprob_sum += data.plog;
+                pass.tokens.push(Token {
+                    bytes: bytes.to_vec(),
+                    start_ms: data.t0 * 10,
+                    end_ms: data.t1 * 10,
+                    p: data.p,
+                });
+            }
+        }
+        pass.stopped_at = stopped.then_some(last);
+        pass
+    }
+}
+
+/// Where to go on when enough speech lies behind `from`, in samples.
+fn unheard(speech: &[Range<i64>], from: i64) -> Option<i64> {
+    let rest: i64 = speech.iter().map(|s| (s.end - s.start.max(from)).max(0)).sum();
+    let next = speech.iter().find(|s| s.end > from)?;
+    (rest >= TAIL_SPEECH).then(|| from.max(next.start - TAIL_LEAD))
+}
+
+/// The encoder positions that hold so many samples.
+fn positions(samples: usize) -> usize {
+    let rounded = samples.div_ceil(PER_POSITION).next_multiple_of(POSITION_STEP).max(POSITIONS_LEAST);
+    if rounded > POSITIONS_ROUNDED { POSITIONS } else { rounded }
+}
+
+/// whisper.cpp does not look at less than 100 ms; a short sound is given a second.
+fn padded(samples: &[f32]) -> std::borrow::Cow<'_, [f32]> {
+    const LEAST: usize = 16_000;
+    if samples.len() >= LEAST {
+        return samples.into();
+    }
+    let mut longer = samples.to_vec();
+    longer.resize(LEAST, 0.0);
+    longer.into()
+}
+
+struct Watch<'a> {
+    encoded: AtomicU32,
+    stop: &'a AtomicBool,
+}
+
+unsafe extern "C" fn should_stop(user: *mut c_void) -> bool {
+    // SAFETY: `user` is the `Watch` of the running `pass`.
+    let watch = unsafe { &*user.cast::<Watch<'_>>() };
+    watch.stop.load(Ordering::Relaxed)
+}
+
+unsafe extern "C" fn may_encode(
+    _: *mut whisper_rs_sys::whisper_context,
+    _: *mut whisper_rs_sys::whisper_state,
+    user: *mut c_void,
+) -> bool {
+    // SAFETY: as above.
+    let watch = unsafe { &*user.cast::<Watch<'_>>() };
+    watch.encoded.fetch_add(1, Ordering::Relaxed) == 0
+}
+
+/// Keeps whisper.cpp's own chatter off the terminal.
+pub(super) fn quiet_logs() {
+    whisper_rs::install_logging_hooks();
+}
+
+pub(super) fn system_info() -> String {
+    whisper_rs::print_system_info().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_context_fits_the_sound_in_steps_of_64() {
+        let check = |ms: usize, expected| assert_eq!(positions(ms * 16), expected, "{ms} ms");
+        check(100, 512);
+        check(10_240, 512);
+        check(10_260, 576);
+        check(29_300, 1472);
+        check(29_460, 1500);
+        check(30_000, 1500);
+    }
+
+    #[test]
+    fn only_speech_behind_the_last_word_is_gone_on_with() {
+        let speech = [0..32_000, 80_000..120_000];
+        assert_eq!(unheard(&speech, 118_000), None);
+        assert_eq!(unheard(&speech, 40_000), Some(80_000 - TAIL_LEAD));
+        assert_eq!(unheard(&speech, 90_000), Some(90_000));
+        assert_eq!(unheard(&[], 0), None);
+    }
+}

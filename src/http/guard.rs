@@ -1,0 +1,89 @@
+//! Stands before every handler: takes the key out of the path, lets in or turns away, and answers HEAD as GET. Does
+//! not decide who may call.
+
+use super::Shared;
+use super::access::{Asked, key_in_path};
+use super::error::Error;
+use super::params::Params;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::{HOST, HeaderMap, ORIGIN};
+use actix_web::http::uri::{PathAndQuery, Uri};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{HttpMessage, ResponseError};
+use futures_util::StreamExt;
+
+/// The middleware. A request that is turned away is read to its end first: see `intake`.
+pub async fn guard(
+    mut req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let key = take_key(&mut req);
+    if let Err(refused) = judge(&req, key.as_deref()) {
+        let mut body = req.take_payload();
+        while let Some(Ok(_)) = body.next().await {}
+        // Bazarr takes keys in this body that it does not know for a fault of the provider.
+        let silent = req.path() == "/detect-language";
+        let answer = if silent { refused.without_body() } else { refused.error_response() };
+        return Ok(req.into_response(answer));
+    }
+    let head = req.method() == Method::HEAD;
+    if head {
+        // The codec knows which request it was and sends the headers alone.
+        req.head_mut().method = Method::GET;
+    }
+    let answer = next.call(req).await?.map_into_boxed_body();
+    // A body of unknown length might never end.
+    let endless = head && answer.response().body().size() == BodySize::Stream;
+    Ok(if endless { answer.map_body(|_, _| BoxBody::new(())) } else { answer })
+}
+
+fn judge(req: &ServiceRequest, in_path: Option<&str>) -> Result<(), Error> {
+    let Some(shared) = req.app_data::<Data<Shared>>() else {
+        return Err(Error::Internal("the server has no settings".into()));
+    };
+    let headers = req.headers();
+    let query = Params::parse(req.query_string());
+    let keys = [in_path, text(headers, "X-Api-Key"), query.text("apikey")];
+    shared.settings.access.judge(&Asked {
+        path: req.path(),
+        changes: !matches!(*req.method(), Method::GET | Method::HEAD),
+        peer: req.peer_addr().map(|peer| peer.ip()),
+        forwarded: forwarded(headers),
+        host: text(headers, HOST.as_str()),
+        origin: text(headers, ORIGIN.as_str()),
+        cross_site: text(headers, "Sec-Fetch-Site").is_some_and(|site| site == "cross-site"),
+        keys: keys.into_iter().flatten().collect(),
+    })
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or("?").trim())
+}
+
+/// All lines of `X-Forwarded-For` as one. Its relatives say at least that there is a proxy.
+fn forwarded(headers: &HeaderMap) -> Option<String> {
+    let lines: Vec<_> = headers.get_all("X-Forwarded-For").map(|line| line.to_str().unwrap_or("?")).collect();
+    let relative = ["Forwarded", "X-Real-IP", "Via"].iter().any(|name| headers.contains_key(*name));
+    match lines.is_empty() {
+        false => Some(lines.join(",")),
+        true => relative.then(String::new),
+    }
+}
+
+/// Routes `/KEY/asr` as `/asr`: no handler and no message sees the key.
+fn take_key(req: &mut ServiceRequest) -> Option<String> {
+    let (key, path) = key_in_path(req.path())?;
+    let (key, mut target) = (key.to_string(), path.to_string());
+    if let Some(query) = req.uri().query() {
+        target = format!("{target}?{query}");
+    }
+    let mut parts = req.uri().clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::try_from(target).ok()?);
+    let uri = Uri::from_parts(parts).ok()?;
+    req.match_info_mut().get_mut().update(&uri);
+    req.head_mut().uri = uri;
+    Some(key)
+}

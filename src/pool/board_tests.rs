@@ -1,0 +1,220 @@
+//! The board's promises, with jobs that no database knows.
+
+use super::*;
+use crate::audio::windows::{Span, TimeMap};
+use crate::job::{JobKind, JobState, Options, Origin, Preset, Source, Stage, Task};
+use uuid::Uuid;
+
+fn job(priority: i64) -> Arc<Open> {
+    let id = JobId::new();
+    let job = Job {
+        id,
+        kind: JobKind::Transcription,
+        origin: Origin::Scan,
+        source: Source::Path { path: "film.mkv".into(), track: None },
+        home: None,
+        file_name: "film.mkv".into(),
+        task: Task::Transcribe,
+        source_lang: None,
+        target_lang: None,
+        preset: Preset::Fast,
+        options: Options::default(),
+        priority,
+        key: String::new(),
+        rank: 0,
+        output: None,
+        state: JobState::Processing,
+        stage: Stage::Pending,
+        progress: 0.0,
+        eta_ms: None,
+        created_at: 0,
+        started_at: None,
+        completed_at: None,
+        error: None,
+        retry_count: 0,
+        max_retries: 3,
+        worker: None,
+        segments_count: None,
+        model_used: None,
+        device_used: None,
+        processing_ms: None,
+        output_path: None,
+    };
+    let claim = Claim { job: id, token: Uuid::new_v4(), until: 0 };
+    Arc::new(Open::new(job, claim))
+}
+
+fn window(index: u32) -> Window {
+    Window { index, samples: vec![], map: TimeMap::new(vec![]), speech: vec![Span { start: 0, end: 1 }] }
+}
+
+fn english(board: &Board, open: &Arc<Open>, windows: std::ops::Range<u32>) {
+    board.open(open.clone(), Some(Language::ENGLISH), HashSet::new());
+    for index in windows {
+        assert!(board.offer(open, window(index), 0));
+    }
+}
+
+fn next(board: &Board) -> (JobId, u32) {
+    match board.next(Lane::Words) {
+        Some(Work::Window { open, window, .. }) => (open.job.id, window.index),
+        _ => panic!("no window"),
+    }
+}
+
+#[test]
+fn the_urgent_job_gets_the_next_window_and_the_parked_one_goes_on_behind_it() {
+    let board = Board::new(4);
+    let (long, urgent) = (job(0), job(10));
+    english(&board, &long, 0..3);
+    assert_eq!(next(&board), (long.job.id, 0));
+    english(&board, &urgent, 0..2);
+    assert_eq!(next(&board), (urgent.job.id, 0));
+    assert_eq!(next(&board), (urgent.job.id, 1));
+    assert_eq!(next(&board), (long.job.id, 1));
+}
+
+#[test]
+fn exactly_one_is_told_to_end_a_job() {
+    let board = Board::new(2);
+    let open = job(0);
+    english(&board, &open, 0..2);
+    next(&board);
+    next(&board);
+    assert!(!board.done(&open));
+    assert!(!board.read_all(&open, 1_000));
+    assert!(board.done(&open));
+    assert!(!board.read_all(&open, 1_000));
+}
+
+#[test]
+fn a_source_without_speech_is_complete_when_it_is_read() {
+    let board = Board::new(2);
+    let open = job(0);
+    english(&board, &open, 0..0);
+    assert!(board.read_all(&open, 1_000));
+}
+
+#[test]
+fn windows_with_a_checkpoint_are_not_handed_out_again() {
+    let board = Board::new(2);
+    let open = job(0);
+    board.open(open.clone(), Some(Language::ENGLISH), HashSet::from([0, 2]));
+    for index in 0..4 {
+        assert!(board.offer(&open, window(index), 0));
+    }
+    assert_eq!(next(&board).1, 1);
+    assert_eq!(next(&board).1, 3);
+    board.read_all(&open, 0);
+    assert!(!board.done(&open));
+    assert!(board.done(&open));
+}
+
+#[test]
+fn a_job_without_a_language_waits_in_the_lane_of_languages() {
+    let board = Board::new(2);
+    let open = job(0);
+    board.open(open.clone(), None, HashSet::new());
+    board.offer(&open, window(0), 0);
+    let soon = Duration::ZERO;
+    assert!(board.next_within(Lane::Words, soon).unwrap().is_none());
+    assert!(board.next_within(Lane::Languages, soon).unwrap().is_none(), "one window is too few");
+    board.read_all(&open, 0);
+    assert!(
+        matches!(board.next_within(Lane::Languages, soon), Ok(Some(Work::Detect { windows, .. })) if windows.len() == 1)
+    );
+    assert!(board.next_within(Lane::Languages, soon).unwrap().is_none(), "it is being told");
+    board.tell_language(&open, Language::ENGLISH);
+    assert_eq!(next(&board), (open.job.id, 0));
+}
+
+#[test]
+fn a_reader_waits_for_room_and_ends_when_the_job_is_closed() {
+    let board = Arc::new(Board::new(2));
+    let open = job(0);
+    english(&board, &open, 0..3);
+    let (other, theirs) = (board.clone(), open.clone());
+    let reader =
+        std::thread::spawn(move || (other.offer(&theirs, window(3), 0), other.offer(&theirs, window(4), 0)));
+    assert_eq!(next(&board).1, 0);
+    while board.standing(&open).unwrap().found < 4 {
+        std::thread::yield_now();
+    }
+    board.close(&open);
+    assert_eq!(reader.join().unwrap(), (true, false));
+    assert!(open.stop.load(Ordering::Relaxed));
+}
+
+#[test]
+fn a_suspect_runs_with_nothing_beside_it() {
+    let board = Arc::new(Board::new(2));
+    let open = job(0);
+    english(&board, &open, 0..3);
+    next(&board);
+    next(&board);
+    let (other, theirs) = (board.clone(), open.clone());
+    let suspect = std::thread::spawn(move || {
+        other.alone(|| {
+            let flying = other.standing(&theirs).unwrap().in_flight;
+            (flying, other.next_within(Lane::Words, Duration::ZERO).unwrap().is_none())
+        })
+    });
+    board.done(&open);
+    assert_eq!(suspect.join().unwrap(), (1, true));
+    assert_eq!(next(&board).1, 2);
+}
+
+#[test]
+fn a_stopped_board_lets_everybody_go() {
+    let board = Arc::new(Board::new(2));
+    let other = board.clone();
+    let worker = std::thread::spawn(move || other.next(Lane::Words).is_none());
+    board.stop();
+    assert!(worker.join().unwrap());
+    assert_eq!(board.next_within(Lane::Words, Duration::ZERO).err(), Some(Stopped));
+}
+
+#[test]
+fn threads_of_an_earlier_claim_do_not_touch_the_new_one() {
+    let board = Board::new(2);
+    let open = job(0);
+    english(&board, &open, 0..1);
+    board.close(&open);
+    let claim = Claim { token: Uuid::new_v4(), ..open.claim };
+    let again = Arc::new(Open::new(open.job.clone(), claim));
+    english(&board, &again, 0..1);
+    assert!(!board.offer(&open, window(1), 0));
+    assert!(!board.read_all(&open, 0));
+    assert!(!board.done(&open));
+    assert_eq!(board.standing(&again).unwrap().found, 1);
+}
+
+#[test]
+fn a_changed_priority_counts_from_the_next_window_on() {
+    let board = Board::new(4);
+    let (first, second) = (job(5), job(0));
+    english(&board, &first, 0..2);
+    english(&board, &second, 0..2);
+    assert_eq!(next(&board), (first.job.id, 0));
+    board.set_priority(&second, 6);
+    assert_eq!(next(&board), (second.job.id, 0));
+    let (least, priority) = board.least_urgent(JobKind::Transcription).unwrap();
+    assert_eq!((least.job.id, priority), (first.job.id, 5));
+    board.set_priority(&second, -1);
+    assert_eq!(next(&board), (first.job.id, 1));
+}
+
+#[test]
+fn waiting_raises_an_open_job_when_ageing_is_on() {
+    let aged = |ms_per_point| {
+        let board = Board::new(4).ageing(ms_per_point);
+        let (old, mut young) = (job(0), job(2));
+        Arc::get_mut(&mut young).unwrap().job.created_at = 3_000;
+        english(&board, &young, 0..1);
+        english(&board, &old, 0..1);
+        next(&board).0 == old.job.id
+    };
+    assert!(!aged(0), "off: priority alone decides");
+    assert!(aged(1_000), "three seconds are three points");
+    assert!(!aged(2_000), "they are one and a half");
+}

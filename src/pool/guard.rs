@@ -1,0 +1,238 @@
+//! Judges what a window gave: is it speech written down, or one of the things Whisper makes up? Pure; decodes nothing.
+
+use crate::engine::Heard;
+use crate::subtitle::Word;
+
+/// Below this mean log probability a window is worth a second, more careful decoding: on the speech set all windows
+/// with more than one word in ten wrong lie below it, and two thirds of the others above.
+const UNSURE: f32 = -0.2;
+/// More words in a second of speech than anybody says.
+const FASTEST: f32 = 7.5;
+/// A run of this many words said again right away is a loop; shorter runs must come more often, and a single word
+/// more often than people say "no".
+const LOOP_WORDS: usize = 5;
+const LOOP_TIMES: usize = 4;
+const LOOP_TIMES_ALONE: usize = 7;
+/// A stock phrase is believed when the decoder is as sure as this.
+const SURE: f32 = -0.15;
+
+/// What is wrong with a window's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// The same words over and over.
+    Loop,
+    /// More words than the speech has room for.
+    Crowded,
+    /// A phrase that Whisper writes where nobody speaks.
+    Stock,
+    /// Nothing but humming.
+    Hum,
+    /// The decoder itself was not sure.
+    Unsure,
+}
+
+impl Doubt {
+    /// Its name in the report.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Doubt::Loop => "loop",
+            Doubt::Crowded => "crowded",
+            Doubt::Stock => "stock",
+            Doubt::Hum => "hum",
+            Doubt::Unsure => "unsure",
+        }
+    }
+}
+
+/// The first doubt there is; `speech_ms` is what the detector heard in the window.
+pub fn doubt(heard: &Heard, speech_ms: i64) -> Option<Doubt> {
+    let words = &heard.words;
+    if words.is_empty() {
+        return None;
+    }
+    let plain: Vec<String> = words.iter().map(|w| plain(&w.text)).filter(|w| !w.is_empty()).collect();
+    if first_loop(&plain).is_some() {
+        Some(Doubt::Loop)
+    } else if plain.iter().all(|w| is_hum(w)) {
+        Some(Doubt::Hum)
+    } else if heard.avg_logprob < SURE && is_stock(&plain.join(" ")) {
+        Some(Doubt::Stock)
+    } else if plain.len() > 4 && spaced_rate(words, speech_ms) > FASTEST {
+        Some(Doubt::Crowded)
+    } else if heard.avg_logprob < UNSURE {
+        Some(Doubt::Unsure)
+    } else {
+        None
+    }
+}
+
+/// The better of two decodings of one window: the one with less to doubt, then the surer one.
+pub fn better(first: Heard, second: Heard, speech_ms: i64) -> Heard {
+    let standing = |heard: &Heard| match doubt(heard, speech_ms) {
+        None => 0,
+        Some(Doubt::Unsure) => 0,
+        Some(Doubt::Crowded) => 1,
+        Some(_) => 2,
+    };
+    let (a, b) = (standing(&first), standing(&second));
+    // Words that the second way lost were not there, or not heard: where nothing is doubtful, more words win.
+    let lost = a == 0 && second.words.len() * 3 < first.words.len() * 2;
+    if b < a || (a == b && !lost && second.avg_logprob > first.avg_logprob) { second } else { first }
+}
+
+/// Takes out what nobody said: humming, stock phrases, and the repeats of a loop.
+pub fn purge(heard: Heard, speech_ms: i64) -> Heard {
+    match doubt(&heard, speech_ms) {
+        Some(Doubt::Hum | Doubt::Stock) => Heard { words: Vec::new(), ..heard },
+        Some(Doubt::Loop) => Heard { words: without_loops(heard.words), ..heard },
+        _ => heard,
+    }
+}
+
+/// Letters and digits in lower case.
+pub fn plain(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// The first loop as (start, length of one round, end).
+fn first_loop(words: &[String]) -> Option<(usize, usize, usize)> {
+    for start in 0..words.len() {
+        for round in 1..=(words.len() - start) / 2 {
+            let unit = &words[start..start + round];
+            let times = words[start..].chunks(round).take_while(|c| *c == unit).count();
+            let least = match round {
+                1 => LOOP_TIMES_ALONE,
+                r if r < LOOP_WORDS => LOOP_TIMES,
+                _ => 2,
+            };
+            if times >= least {
+                return Some((start, round, start + times * round));
+            }
+        }
+    }
+    None
+}
+
+/// Keeps one round of each loop.
+fn without_loops(mut words: Vec<Word>) -> Vec<Word> {
+    words.retain(|w| !plain(&w.text).is_empty());
+    loop {
+        let texts: Vec<String> = words.iter().map(|w| plain(&w.text)).collect();
+        let Some((start, round, end)) = first_loop(&texts) else { return words };
+        words.drain(start + round..end);
+    }
+}
+
+/// Words a second; in scripts without spaces a word is about two characters.
+fn spaced_rate(words: &[Word], speech_ms: i64) -> f32 {
+    let spaced = words.iter().filter(|w| w.text.starts_with(char::is_whitespace)).count();
+    let count = if spaced * 2 >= words.len() { words.len() } else { words.len() / 2 };
+    count as f32 * 1000.0 / speech_ms.max(1) as f32
+}
+
+fn is_hum(word: &str) -> bool {
+    let letters = |set: &str| !word.is_empty() && word.chars().all(|c| set.contains(c));
+    word.len() > 1 && (letters("hm") || letters("uh") || letters("um") || letters("хм") || letters("мм"))
+}
+
+/// Phrases from the subtitles that Whisper learnt from, in lower case without marks.
+static STOCK: &[&str] = &[
+    "you",
+    "thank you",
+    "thanks for watching",
+    "thank you for watching",
+    "thank you so much for watching",
+    "thanks for watching and dont forget to like and subscribe",
+    "please subscribe",
+    "please subscribe to my channel",
+    "subtitles by the amaraorg community",
+    "see you next time",
+    "bye",
+    "vielen dank",
+    "vielen dank fürs zuschauen",
+    "untertitel im auftrag des zdf für funk 2017",
+    "untertitelung des zdf 2020",
+    "untertitel der amaraorg community",
+    "sous titres réalisés par la communauté damaraorg",
+    "soustitres réalisés par la communauté damaraorg",
+    "merci davoir regardé cette vidéo",
+    "subtítulos realizados por la comunidad de amaraorg",
+    "gracias por ver el video",
+    "sottotitoli creati dalla comunità amaraorg",
+    "sottotitoli e revisione a cura di qtss",
+    "grazie per la visione",
+    "legendas pela comunidade amaraorg",
+    "субтитры сделал dimatorzok",
+    "продолжение следует",
+    "спасибо за просмотр",
+    "ご視聴ありがとうございました",
+    "字幕由amaraorg社群提供",
+    "請不吝點贊訂閱轉發打賞支持明鏡與點點欄目",
+];
+
+fn is_stock(text: &str) -> bool {
+    let text = text.replace(['-', '\''], "");
+    STOCK.iter().any(|phrase| *phrase == text || phrase.replace(' ', "") == text.replace(' ', ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(text: &str, avg_logprob: f32) -> Heard {
+        let words = text
+            .split_inclusive(' ')
+            .map(|w| Word { text: format!(" {}", w.trim()), start_ms: 0, end_ms: 100, p: 0.5 })
+            .collect();
+        Heard { words, no_speech: 0.0, avg_logprob }
+    }
+
+    fn check(text: &str, avg_logprob: f32, expected: Option<Doubt>) {
+        assert_eq!(doubt(&heard(text, avg_logprob), 3_000), expected, "{text}");
+    }
+
+    #[test]
+    fn what_people_say_is_not_doubted() {
+        check("And so my fellow Americans", -0.1, None);
+        check("No, no, no, no!", -0.1, None);
+        check("Thank you.", -0.05, None);
+        check("He said that that was that", -0.1, None);
+        check("", -1.0, None);
+    }
+
+    #[test]
+    fn loops_hums_stock_phrases_and_crowds_are_doubted() {
+        check(
+            "made amiable himself. He might have made amiable himself. He might have",
+            -0.1,
+            Some(Doubt::Loop),
+        );
+        check("no no no no no no no", -0.1, Some(Doubt::Loop));
+        check("Hmm.", -0.1, Some(Doubt::Hum));
+        check("Thanks for watching!", -0.3, Some(Doubt::Stock));
+        check("Sous-titres réalisés par la communauté d'Amara.org", -0.3, Some(Doubt::Stock));
+        check("a b c d e f g h i j k l m n o p q r s t u v w x", -0.1, Some(Doubt::Crowded));
+        check("something else", -0.5, Some(Doubt::Unsure));
+    }
+
+    #[test]
+    fn a_loop_is_purged_to_one_round_and_a_hum_to_nothing() {
+        let words = |h: Heard| h.words.iter().map(|w| w.text.trim().to_owned()).collect::<Vec<_>>().join(" ");
+        let looped = heard("it was so good it was so good it was so good indeed", -0.1);
+        assert_eq!(words(purge(looped, 9_000)), "it was so good it was so good it was so good indeed");
+        let looped = heard("it was so very good it was so very good it was so very good indeed", -0.1);
+        assert_eq!(words(purge(looped, 9_000)), "it was so very good indeed");
+        assert_eq!(words(purge(heard("Mm.", -0.1), 9_000)), "");
+    }
+
+    #[test]
+    fn of_two_decodings_the_one_without_a_loop_wins_then_the_surer() {
+        let looped = heard("no no no no no no no no", -0.05);
+        let sure = heard("no way out", -0.3);
+        assert_eq!(better(looped.clone(), sure.clone(), 3_000), sure);
+        let surer = heard("no way home", -0.1);
+        assert_eq!(better(sure.clone(), surer.clone(), 3_000), surer);
+        let shorter = heard("no", -0.01);
+        assert_eq!(better(sure.clone(), shorter, 3_000), sure);
+    }
+}

@@ -1,0 +1,211 @@
+//! One window from sound to words of the film: decoded, doubted, decoded again where something is missing, put in
+//! its place. Knows nothing of threads, queues or models.
+
+use super::guard::{self, Doubt};
+use super::reader::Window;
+use super::words;
+use crate::audio::PER_MS;
+use crate::engine::{Ask, Context, Error, Heard, Session, Sound};
+use crate::job::Preset;
+use crate::language::Language;
+use crate::subtitle::Word;
+use crate::subtitle::quality::Stretch;
+use std::ops::Range;
+use std::sync::atomic::AtomicBool;
+
+/// Beams of the preset `best`, and of every second look.
+pub const CAREFUL_BEAM: u32 = 5;
+/// A word is taken to fill this much more than its times say.
+const SLACK_MS: i64 = 200;
+/// Speech without words of this length is decoded by itself: a stretch with no word at all, or a part of one beside
+/// words. A breath after the last word is half a second long, and decoded alone it becomes "Yeah."
+const MISSED_WHOLE_MS: i64 = 450;
+const MISSED_BESIDE_MS: i64 = 1_100;
+/// Silence around a stretch that is decoded by itself.
+const LEAD_MS: i64 = 200;
+/// Stretches a window that are tried.
+const STRETCHES: usize = 3;
+/// What was missed and found is believed from this mean log probability on.
+const BELIEVED: f32 = -0.6;
+/// Of a word or two, which noise alone can be, more is asked.
+const FEW: usize = 3;
+const BELIEVED_OF_FEW: f32 = -0.3;
+
+/// Whether somebody said which language is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spoken {
+    Told,
+    Found,
+}
+
+/// So much speech tells a language, and so much of a window is listened to for it.
+const TELLING_MS: i64 = 1_500;
+const LISTENED_MS: i64 = 10_000;
+/// Odds for another language, and against the usual one, that make a window foreign.
+const CLEARLY: f32 = 0.85;
+const HARDLY: f32 = 0.05;
+
+/// The words of a window with times of the film, and how it went.
+///
+/// `ask` is the first, quick look; with `Spoken::Found` its language is that of most of the film, and a window that is
+/// clearly in another is written in that. What is in doubt is looked at again with more care (`fast` does so only where
+/// something is plainly wrong); speech without words is decoded by itself.
+pub fn hear(
+    session: &mut dyn Session,
+    window: &Window,
+    ask: &Ask,
+    preset: Preset,
+    spoken: Spoken,
+    stop: &AtomicBool,
+) -> Result<(Heard, Stretch), Error> {
+    let speech = window.speech_inside();
+    let speech_ms = speech.iter().map(|s| s.end - s.start).sum::<i64>() / PER_MS;
+    let sound = Sound { samples: &window.samples, speech: &speech };
+    let mut ask = ask.clone();
+    if spoken == Spoken::Found && speech_ms >= TELLING_MS {
+        ask.language = language(session, sound, ask.language)?;
+    }
+    let ask = &ask;
+    let mut heard = session.transcribe(sound, ask, stop)?;
+    let again = match guard::doubt(&heard, speech_ms) {
+        None => false,
+        Some(Doubt::Unsure) => preset != Preset::Fast,
+        Some(_) => true,
+    };
+    if again {
+        let careful = Ask { beam: CAREFUL_BEAM, context: Context::Whole, ..ask.clone() };
+        let second = session.transcribe(sound, &careful, stop)?;
+        heard = guard::better(heard, second, speech_ms);
+    }
+    heard = guard::purge(heard, speech_ms);
+    for stretch in missed(&heard.words, &speech).into_iter().take(STRETCHES) {
+        let found = alone(session, sound, &stretch, ask, stop)?;
+        insert(&mut heard.words, found);
+    }
+    // A third of the windows are a little unsure and right: only what is far below is left in doubt.
+    let doubt = guard::doubt(&heard, speech_ms)
+        .filter(|d| *d != Doubt::Unsure || heard.avg_logprob < BELIEVED)
+        .map(|d| d.as_str().to_owned());
+    let wordless = missed(&heard.words, &speech);
+    let outer = window.map.outer();
+    let stretch = Stretch {
+        start_ms: outer.start / PER_MS,
+        end_ms: outer.end / PER_MS,
+        speech_ms,
+        wordless_ms: wordless.iter().map(|s| (s.end - s.start) / PER_MS).sum(),
+        doubt,
+    };
+    heard.words = words::place(heard.words, &window.map, &window.speech);
+    Ok((heard, stretch))
+}
+
+/// The language of a window: `usual`, unless the odds are clearly for another.
+fn language(session: &mut dyn Session, sound: Sound<'_>, usual: Language) -> Result<Language, Error> {
+    let samples = &sound.samples[..sound.samples.len().min((LISTENED_MS * PER_MS) as usize)];
+    let odds = session.detect(Sound { samples, speech: sound.speech })?;
+    let usual_odds = odds.0.iter().find(|(l, _)| *l == usual).map_or(0.0, |(_, p)| *p);
+    Ok(match odds.best() {
+        Some((other, p)) if p >= CLEARLY && usual_odds < HARDLY => other,
+        _ => usual,
+    })
+}
+
+/// Stretches of speech, in samples, that no word covers.
+fn missed(words: &[Word], speech: &[Range<i64>]) -> Vec<Range<i64>> {
+    let mut out = Vec::new();
+    for stretch in speech {
+        let (begin, end) = (stretch.start / PER_MS, stretch.end / PER_MS);
+        let near = words.iter().filter(|w| w.end_ms + SLACK_MS > begin && w.start_ms - SLACK_MS < end);
+        let mut from = begin;
+        for word in near {
+            if word.start_ms - SLACK_MS - from >= MISSED_BESIDE_MS {
+                out.push(from * PER_MS..(word.start_ms - SLACK_MS) * PER_MS);
+            }
+            from = from.max(word.end_ms + SLACK_MS);
+        }
+        let least = if from == begin { MISSED_WHOLE_MS } else { MISSED_BESIDE_MS };
+        if end - from >= least {
+            out.push(from * PER_MS..end * PER_MS);
+        }
+    }
+    out
+}
+
+/// Decodes one stretch by itself; nothing when the result is not to be believed.
+fn alone(
+    session: &mut dyn Session,
+    sound: Sound<'_>,
+    stretch: &Range<i64>,
+    ask: &Ask,
+    stop: &AtomicBool,
+) -> Result<Vec<Word>, Error> {
+    let from = (stretch.start - LEAD_MS * PER_MS).max(0);
+    let to = (stretch.end + LEAD_MS * PER_MS).min(sound.samples.len() as i64);
+    let speech = std::iter::once(stretch.start - from..stretch.end - from).collect::<Vec<_>>();
+    let part = Sound { samples: &sound.samples[from as usize..to as usize], speech: &speech };
+    let heard = session.transcribe(part, &Ask { beam: CAREFUL_BEAM, ..ask.clone() }, stop)?;
+    let doubt = guard::doubt(&heard, (stretch.end - stretch.start) / PER_MS);
+    let believed = if heard.words.len() < FEW { BELIEVED_OF_FEW } else { BELIEVED };
+    if heard.avg_logprob < believed || doubt.is_some_and(|d| d != Doubt::Unsure) {
+        return Ok(Vec::new());
+    }
+    let shift = from / PER_MS;
+    let shifted = |w: Word| Word { start_ms: w.start_ms + shift, end_ms: w.end_ms + shift, ..w };
+    Ok(heard.words.into_iter().map(shifted).collect())
+}
+
+/// Puts found words in their place, unless their neighbours say the same: then only the times were off.
+fn insert(words: &mut Vec<Word>, found: Vec<Word>) {
+    let Some(first) = found.first() else { return };
+    let at = words.partition_point(|w| w.start_ms < first.start_ms);
+    let near = &words[at.saturating_sub(found.len() + 2)..(at + found.len() + 2).min(words.len())];
+    let near: Vec<String> = near.iter().map(|w| guard::plain(&w.text)).collect();
+    if found.iter().all(|w| near.contains(&guard::plain(&w.text))) {
+        return;
+    }
+    words.splice(at..at, found);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn word(text: &str, start_ms: i64, end_ms: i64) -> Word {
+        Word { text: format!(" {text}"), start_ms, end_ms, p: 0.9 }
+    }
+
+    fn check(words: &[(i64, i64)], speech: &[(i64, i64)], expected: &[(i64, i64)]) {
+        let words: Vec<Word> = words.iter().map(|&(start, end)| word("w", start, end)).collect();
+        let speech: Vec<Range<i64>> =
+            speech.iter().map(|&(start, end)| start * PER_MS..end * PER_MS).collect();
+        let got: Vec<(i64, i64)> =
+            missed(&words, &speech).iter().map(|s| (s.start / PER_MS, s.end / PER_MS)).collect();
+        assert_eq!(got, expected);
+    }
+
+    #[test]
+    fn speech_with_words_is_not_missed() {
+        check(&[(100, 500), (500, 900)], &[(0, 1_000)], &[]);
+        check(&[(100, 500), (1_500, 1_900)], &[(0, 2_700)], &[]);
+        check(&[], &[], &[]);
+    }
+
+    #[test]
+    fn speech_without_words_is_missed_before_between_and_behind() {
+        check(&[], &[(0, 1_000)], &[(0, 1_000)]);
+        check(&[(100, 500)], &[(0, 600), (2_000, 2_800)], &[(2_000, 2_800)]);
+        check(&[(2_000, 2_500)], &[(0, 2_600)], &[(0, 1_800)]);
+        check(&[(0, 500), (3_000, 3_500)], &[(0, 3_600)], &[(700, 2_800)]);
+        check(&[(0, 500)], &[(0, 1_900)], &[(700, 1_900)]);
+    }
+
+    #[test]
+    fn words_found_stand_between_their_neighbours_but_not_twice() {
+        let mut words = vec![word("one", 0, 300), word("four", 2_000, 2_300)];
+        insert(&mut words, vec![word("two", 700, 900), word("three", 900, 1_200)]);
+        let texts: Vec<&str> = words.iter().map(|w| w.text.trim()).collect();
+        assert_eq!(texts, ["one", "two", "three", "four"]);
+        insert(&mut words, vec![word("Four.", 1_500, 1_900)]);
+        assert_eq!(words.len(), 4);
+    }
+}

@@ -1,0 +1,161 @@
+//! From a source to windows: decode, listen, cut. Knows nothing of who decodes the words. Holds a bounded stretch of sound.
+
+use crate::audio::windows::{Cut, Cutter, LONGEST, Span, TimeMap};
+use crate::audio::{self, Opened, PER_MS, Pcm, onset};
+use crate::engine::{self, voice::Voice};
+use std::collections::VecDeque;
+use std::ops::Range;
+
+/// Samples read at once: one second.
+const BLOCK: usize = 16_000;
+
+/// Up to 30 s of sound to be decoded at once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Window {
+    /// From 0, in the order of time; the same for the same sound.
+    pub index: u32,
+    pub samples: Vec<f32>,
+    pub map: TimeMap,
+    /// Where speech is, in samples of the file.
+    pub speech: Vec<Span>,
+}
+
+impl Window {
+    /// Where speech is, in samples of the window.
+    pub fn speech_inside(&self) -> Vec<Range<i64>> {
+        self.map.to_window(&self.speech).into_iter().map(|s| s.start..s.end).collect()
+    }
+
+    /// Where it ends in the file.
+    pub fn end_ms(&self) -> i64 {
+        self.map.outer().end / PER_MS
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Audio(#[from] audio::Error),
+    #[error(transparent)]
+    Engine(#[from] engine::Error),
+}
+
+/// Gives the windows of one source, one after the other.
+pub struct Reader {
+    pcm: Box<dyn Pcm>,
+    voice: Voice,
+    cutter: Cutter,
+    /// Samples of the file from `first` on.
+    held: VecDeque<f32>,
+    first: i64,
+    cuts: VecDeque<Cut>,
+    next_index: u32,
+    ended: bool,
+    /// As far as it was read.
+    read: i64,
+}
+
+impl Reader {
+    pub fn new(opened: Opened) -> Result<Reader, Error> {
+        Ok(Reader {
+            pcm: opened.pcm,
+            voice: Voice::new()?,
+            cutter: Cutter::default(),
+            held: VecDeque::new(),
+            first: 0,
+            cuts: VecDeque::new(),
+            next_index: 0,
+            ended: false,
+            read: 0,
+        })
+    }
+
+    /// Milliseconds of sound read so far; at the end, its whole length.
+    pub fn read_ms(&self) -> i64 {
+        self.read / PER_MS
+    }
+
+    /// The next window, or `None` at the end of the sound.
+    pub fn next_window(&mut self) -> Result<Option<Window>, Error> {
+        loop {
+            if let Some(cut) = self.cuts.pop_front() {
+                return Ok(Some(self.window(cut)));
+            }
+            if self.ended {
+                return Ok(None);
+            }
+            self.forget();
+            self.advance()?;
+        }
+    }
+
+    /// As [`Reader::next_window`], but gives up once `ms` were read without a window.
+    pub fn next_within(&mut self, ms: i64) -> Result<Option<Window>, Error> {
+        let end = self.read_ms() + ms;
+        loop {
+            if let Some(cut) = self.cuts.pop_front() {
+                return Ok(Some(self.window(cut)));
+            }
+            if self.ended || self.read_ms() >= end {
+                // What was heard so far, if only a little, is better than nothing.
+                let odds = self.voice.finish()?;
+                self.cuts.extend(self.cutter.push(&odds));
+                self.cuts.extend(self.cutter.finish(self.read));
+                self.ended = true;
+                return Ok(self.cuts.pop_front().map(|cut| self.window(cut)));
+            }
+            self.forget();
+            self.advance()?;
+        }
+    }
+
+    fn advance(&mut self) -> Result<(), Error> {
+        let mut block = Vec::with_capacity(BLOCK);
+        if self.pcm.read(&mut block, BLOCK)? == 0 {
+            self.ended = true;
+            let odds = self.voice.finish()?;
+            self.cuts.extend(self.cutter.push(&odds));
+            self.cuts.extend(self.cutter.finish(self.read));
+            return Ok(());
+        }
+        self.read += block.len() as i64;
+        self.held.extend(&block);
+        let odds = self.voice.push(&block)?;
+        self.cuts.extend(self.cutter.push(&odds));
+        Ok(())
+    }
+
+    /// Drops the samples that no later window needs.
+    fn forget(&mut self) {
+        let needed = self.cutter.needed_from().clamp(self.first, self.read);
+        self.held.drain(..(needed - self.first) as usize);
+        self.first = needed;
+    }
+
+    fn window(&mut self, cut: Cut) -> Window {
+        let mut samples = Vec::with_capacity(LONGEST as usize);
+        for piece in &cut.pieces {
+            let from = (piece.start - self.first).max(0) as usize;
+            let to = ((piece.end - self.first).max(0) as usize).min(self.held.len());
+            samples.extend(self.held.range(from.min(to)..to));
+        }
+        let index = self.next_index;
+        self.next_index += 1;
+        let map = TimeMap::new(cut.pieces);
+        let speech = refined(&samples, &map, cut.speech);
+        Window { index, samples, map, speech }
+    }
+}
+
+/// Stretches of speech with their starts where the sound begins.
+fn refined(samples: &[f32], map: &TimeMap, speech: Vec<Span>) -> Vec<Span> {
+    let mut behind = 0;
+    let refine = |span: Span| {
+        // Inside its piece a stretch is one stretch of the window too, and starts are moved by as much.
+        let Some(inside) = map.to_window(&[span]).into_iter().next() else { return span };
+        let start = span.start - (inside.start - onset::refine(samples, inside, behind));
+        behind = inside.end;
+        Span { start, ..span }
+    };
+    speech.into_iter().map(refine).collect()
+}

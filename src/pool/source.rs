@@ -1,0 +1,31 @@
+//! Opens what a job is to be heard from. Knows nothing of windows.
+
+use crate::audio::{self, Opened};
+use crate::job::{Job, JobKind, Source};
+use std::path::Path;
+
+/// Places that a language is told from, in parts of the whole length.
+const PLACES: [f64; 4] = [0.08, 0.3, 0.55, 0.8];
+/// Below this length a language is told from the beginning on.
+const SHORT_MS: i64 = 180_000;
+
+/// The job's sound from `start_ms` on.
+pub fn open(job: &Job, spool: &Path, start_ms: i64) -> Result<Opened, audio::Error> {
+    match &job.source {
+        Source::Spool { hash, raw: true } => audio::open_raw(&spool.join(hash), start_ms),
+        Source::Spool { hash, raw: false } => {
+            audio::open_media(&spool.join(hash), None, job.source_lang, start_ms)
+        }
+        Source::Path { path, track } => audio::open_media(path, *track, job.source_lang, start_ms),
+    }
+}
+
+/// Where to listen: once from the start for words, in several places for a language.
+pub fn starts(job: &Job, duration_ms: i64) -> Vec<i64> {
+    match job.kind {
+        JobKind::LanguageDetection if duration_ms >= SHORT_MS => {
+            PLACES.iter().map(|part| (part * duration_ms as f64) as i64).collect()
+        }
+        _ => vec![0],
+    }
+}

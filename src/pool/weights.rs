@@ -1,0 +1,97 @@
+//! The models of a device, loaded once and shared by its sessions. Knows nothing of windows or the board.
+
+use super::setup::Setup;
+use crate::engine::whisper::{Place, Whisper};
+use crate::engine::{self, Engine};
+use crate::job::{Job, Preset, Task};
+use crate::language::Language;
+use crate::model;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+/// An engine and the name of its model.
+#[derive(Clone)]
+pub struct Loaded {
+    pub name: String,
+    pub engine: Arc<dyn Engine>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another time: the model is not there (any more).
+    #[error(transparent)]
+    Model(#[from] model::Error),
+    #[error(transparent)]
+    Engine(#[from] engine::Error),
+}
+
+/// Which engine does a job.
+pub trait Weights: Send + Sync {
+    fn for_words(&self, job: &Job, language: Language) -> Result<Loaded, Error>;
+    fn for_languages(&self) -> Result<Loaded, Error>;
+    /// Gives the memory back: nothing is open.
+    fn unload(&self);
+}
+
+/// The ggml models in a folder.
+pub struct Folder {
+    setup: Setup,
+    threads: usize,
+    loaded: Mutex<Vec<(PathBuf, Loaded)>>,
+}
+
+/// Sets of weights kept at once: that of the last jobs, and the small one of language detection.
+const KEPT: usize = 2;
+
+impl Folder {
+    pub fn new(setup: Setup, threads: usize) -> Folder {
+        Folder { setup, threads, loaded: Mutex::default() }
+    }
+
+    /// Loads a model unless it is; workers that need the same one wait here for it.
+    fn load(&self, chosen: &model::Installed) -> Result<Loaded, Error> {
+        let mut loaded = self.loaded.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(at) = loaded.iter().position(|(path, _)| *path == chosen.path) {
+            let entry = loaded.remove(at);
+            loaded.push(entry);
+        } else {
+            // Checked again right before whisper.cpp sees it: the file may have changed since it was listed.
+            model::check(&chosen.path)?;
+            if loaded.len() >= KEPT {
+                loaded.remove(0);
+            }
+            let place = Place { gpu: self.setup.gpu(), threads: self.threads };
+            let engine = Arc::new(Whisper::load(&chosen.path, &place)?);
+            log::info!("model {} loaded on {}", chosen.name, self.setup.device);
+            loaded.push((chosen.path.clone(), Loaded { name: chosen.name.clone(), engine }));
+        }
+        loaded.last().map(|(_, l)| l.clone()).ok_or_else(|| engine::Error::Failed("no model".into()).into())
+    }
+}
+
+impl Weights for Folder {
+    fn for_words(&self, job: &Job, language: Language) -> Result<Loaded, Error> {
+        let configured = job.options.model.as_deref().or(self.setup.model.as_deref());
+        let dir = &self.setup.models_dir;
+        self.load(&model::choose_in(dir, configured, job.preset, job.task, Some(language))?)
+    }
+
+    fn for_languages(&self) -> Result<Loaded, Error> {
+        let smallest = model::smallest_multilingual(&self.setup.models_dir);
+        let chosen = match smallest {
+            Some(found) => found,
+            None => model::choose_in(
+                &self.setup.models_dir,
+                self.setup.model.as_deref(),
+                Preset::Fast,
+                Task::Transcribe,
+                None,
+            )?,
+        };
+        self.load(&chosen)
+    }
+
+    fn unload(&self) {
+        self.loaded.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
+    }
+}

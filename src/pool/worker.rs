@@ -1,0 +1,327 @@
+//! A worker: a thread with a session, one window in, words out. Knows nothing of how jobs are claimed or sources read.
+
+use super::board::{Lane, Open, Work};
+use super::device::Shared;
+use super::finish::{self, Checkpoint};
+use super::hear::{self, Spoken};
+use super::progress;
+use super::reader::Window;
+use super::weights::{self, Loaded};
+use super::{label, prove};
+use crate::engine::{self, Ask, Context, Engine, LanguageOdds, Session, Sound};
+use crate::job::{Job, JobKind, Preset, Stage};
+use crate::language::Language;
+use crate::queue::{self, Again, Begun, Outcome, Progress};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// How often a write is tried again while the disk is full or the database busy.
+const WRITE_AGAIN: Duration = Duration::from_secs(2);
+
+/// A thread's session, and the engine it belongs to.
+#[derive(Default)]
+struct Seat {
+    session: Option<(Arc<dyn Engine>, Box<dyn Session>)>,
+}
+
+impl Seat {
+    fn session(&mut self, loaded: &Loaded) -> Result<&mut Box<dyn Session>, engine::Error> {
+        if self.session.as_ref().is_some_and(|(engine, _)| !Arc::ptr_eq(engine, &loaded.engine)) {
+            self.session = None;
+        }
+        if self.session.is_none() {
+            self.session = Some((loaded.engine.clone(), loaded.engine.session()?));
+        }
+        let (_, session) = self.session.as_mut().ok_or_else(|| engine::Error::Session("none".into()))?;
+        Ok(session)
+    }
+}
+
+/// Works until the pool stops. `number` is the worker's place in the status list.
+pub fn work(shared: &Shared, lane: Lane, number: usize) {
+    let mut seat = Seat::default();
+    let patience = Duration::from_millis(shared.setup.idle_ms.max(1_000) as u64);
+    loop {
+        match shared.board.next_within(lane, patience) {
+            Err(_) => return,
+            // Nothing for a while: the session's memory goes back, the weights with the last of them.
+            Ok(None) => seat.session = None,
+            Ok(Some(work)) => {
+                let (Work::Window { open, .. } | Work::Detect { open, .. }) = &work;
+                let open = open.clone();
+                shared.busy(number, Some(&open.job));
+                let done =
+                    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| step(shared, &mut seat, work)));
+                if done.is_err() {
+                    // The panic's own words went to the log; the session may be in any state.
+                    seat.session = None;
+                    fail(shared, &open, "an internal error, see the log", Again::Yes);
+                }
+                shared.busy(number, None);
+            }
+        }
+        // A lane of its own means a session of its own only while it is needed.
+        if lane == Lane::Languages {
+            seat.session = None;
+        }
+    }
+}
+
+fn step(shared: &Shared, seat: &mut Seat, work: Work) {
+    match work {
+        Work::Window { open, window, language } => {
+            let begun = insist(&open, || shared.queue.begin_window(&open.claim, window.index));
+            match begun {
+                None | Some(Begun::Lost) => lost(shared, &open),
+                Some(Begun::Go) => decode(shared, seat, &open, &window, language),
+                Some(Begun::Alone) => {
+                    log::warn!(
+                        "job {}: window {} was open at two deaths of its process and runs alone now",
+                        open.job.id,
+                        window.index
+                    );
+                    shared.board.alone(|| decode(shared, seat, &open, &window, language));
+                }
+            }
+        }
+        Work::Detect { open, windows } => detect(shared, seat, &open, &windows),
+    }
+}
+
+fn decode(shared: &Shared, seat: &mut Seat, open: &Arc<Open>, window: &Window, language: Language) {
+    let id = open.job.id;
+    match listen(shared, seat, open, window, language) {
+        Ok((checkpoint, model)) => {
+            shared.note_model(id, &model);
+            let text = match serde_json::to_string(&checkpoint) {
+                Ok(text) => text,
+                Err(e) => return fail(shared, open, &e.to_string(), Again::Never),
+            };
+            match insist(open, || shared.queue.end_window(&open.claim, window.index, &text)) {
+                Some(true) => {
+                    let complete = shared.board.done(open);
+                    if complete {
+                        end(shared, open, language)
+                    } else {
+                        tell(shared, open, Stage::Transcribing)
+                    }
+                }
+                _ => lost(shared, open),
+            }
+        }
+        Err(e) => {
+            // A failed write here leaves the mark of a window in flight: the release of the job clears it.
+            let _ = shared.queue.drop_window(&open.claim, window.index);
+            shared.board.dropped(open);
+            match e {
+                Fault::Stopped => {}
+                Fault::Give(why, again) => fail(shared, open, &why, again),
+            }
+        }
+    }
+}
+
+pub(super) enum Fault {
+    Stopped,
+    Give(String, Again),
+}
+
+impl From<engine::Error> for Fault {
+    fn from(e: engine::Error) -> Fault {
+        match e {
+            engine::Error::Stopped => Fault::Stopped,
+            engine::Error::Unable(why) => Fault::Give(why, Again::Never),
+            other => Fault::Give(other.to_string(), Again::Yes),
+        }
+    }
+}
+
+impl From<weights::Error> for Fault {
+    fn from(e: weights::Error) -> Fault {
+        match e {
+            weights::Error::Engine(e) => e.into(),
+            weights::Error::Model(e) => {
+                let again = if e.may_come() { Again::Later } else { Again::Never };
+                Fault::Give(e.to_string(), again)
+            }
+        }
+    }
+}
+
+fn listen(
+    shared: &Shared,
+    seat: &mut Seat,
+    open: &Open,
+    window: &Window,
+    language: Language,
+) -> Result<(Checkpoint, String), Fault> {
+    if seat.session.is_none() {
+        tell(shared, open, Stage::LoadingModel);
+    }
+    let loaded = shared.weights.for_words(&as_done(open), language)?;
+    let session = seat.session(&loaded)?;
+    let ask = Ask {
+        language,
+        task: open.task(),
+        beam: if open.job.preset == Preset::Best { hear::CAREFUL_BEAM } else { 1 },
+        context: Context::Fitted,
+        prompt: open.job.options.initial_prompt.clone(),
+    };
+    // Also what the check of a label has decided: it holds for the whole film.
+    let told = open.job.source_lang.is_some();
+    let spoken = if told { Spoken::Told } else { Spoken::Found };
+    let (heard, stretch) = hear::hear(session.as_mut(), window, &ask, open.job.preset, spoken, &open.stop)?;
+    Ok((Checkpoint { heard, stretch }, loaded.name))
+}
+
+fn detect(shared: &Shared, seat: &mut Seat, open: &Arc<Open>, windows: &[Arc<Window>]) {
+    tell(shared, open, Stage::DetectingLanguage);
+    if let Some(label) = label::unproved(&open.job, false) {
+        return prove::prove(shared, open, label, windows, |windows| odds(shared, seat, windows));
+    }
+    let odds = match odds(shared, seat, windows) {
+        Ok(odds) => odds,
+        Err(Fault::Stopped) => return,
+        Err(Fault::Give(why, again)) => return fail(shared, open, &why, again),
+    };
+    if open.job.kind == JobKind::LanguageDetection {
+        return answer(shared, open, &odds);
+    }
+    // Not written down before the end: a job that is taken up again is heard as one whose language nobody told.
+    shared.board.tell_language(open, odds.best().map_or(Language::ENGLISH, |(language, _)| language));
+}
+
+/// The job with the task that is really done.
+pub(super) fn as_done(open: &Open) -> Job {
+    Job { task: open.task(), ..open.job.clone() }
+}
+
+fn odds(shared: &Shared, seat: &mut Seat, windows: &[Arc<Window>]) -> Result<LanguageOdds, Fault> {
+    let loaded = shared.weights.for_languages()?;
+    let session = seat.session(&loaded)?;
+    let mut parts = Vec::new();
+    for window in windows {
+        let speech = window.speech_inside();
+        let odds = session.detect(Sound { samples: &window.samples, speech: &speech })?;
+        parts.push((odds, speech.iter().map(|s| (s.end - s.start) as f32).sum()));
+    }
+    Ok(LanguageOdds::mean(&parts))
+}
+
+/// Ends a detection with its odds.
+fn answer(shared: &Shared, open: &Open, odds: &LanguageOdds) {
+    let best = odds.best();
+    let code = best.map(|(language, _)| language.whisper_code());
+    let listed: Vec<(&str, f32)> = odds.0.iter().map(|(l, p)| (l.whisper_code(), *p)).collect();
+    let outcome = Outcome {
+        result: serde_json::json!({ "language": code, "odds": listed }).to_string(),
+        report: None,
+        language: best.map(|(language, _)| language),
+        segments_count: None,
+        model_used: None,
+        device_used: Some(shared.setup.device.clone()),
+        output_path: None,
+    };
+    finished(shared, open, &outcome);
+}
+
+/// Makes the subtitle of a job whose windows are all done, and ends it.
+pub(super) fn end(shared: &Shared, open: &Arc<Open>, language: Language) {
+    let found = open.job.source_lang.is_none().then_some(language);
+    let making =
+        Progress { percent: 99.0, stage: Stage::GeneratingSubtitles, eta_ms: Some(0), source_lang: found };
+    if insist(open, || shared.queue.progress(&open.claim, &making)) != Some(true) {
+        return lost(shared, open);
+    }
+    let Some(stored) = insist(open, || shared.queue.checkpoints(open.job.id)) else {
+        return lost(shared, open);
+    };
+    let checkpoints: Result<Vec<Checkpoint>, _> = {
+        let words = stored.iter().filter(|(index, _)| *index != label::MARK);
+        words.map(|(_, text)| serde_json::from_str(text)).collect()
+    };
+    let checkpoints = match checkpoints {
+        Ok(checkpoints) => checkpoints,
+        Err(e) => return fail(shared, open, &format!("a checkpoint cannot be read: {e}"), Again::Never),
+    };
+    let duration_ms = shared.board.standing(open).map_or(0, |s| s.read_ms);
+    let finished_text = finish::lay_out(checkpoints, language, open.task(), duration_ms);
+    let output_path = match finish::write(&open.job, &finished_text.transcript) {
+        Ok(path) => path,
+        Err(e) => {
+            let path = open.job.output.as_deref().unwrap_or(std::path::Path::new(""));
+            return fail(shared, open, &format!("cannot write {}: {e}", path.display()), Again::Yes);
+        }
+    };
+    let (result, report) = match (
+        serde_json::to_string(&finished_text.transcript),
+        serde_json::to_string(&finished_text.quality),
+    ) {
+        (Ok(result), Ok(report)) => (result, report),
+        (Err(e), _) | (_, Err(e)) => return fail(shared, open, &e.to_string(), Again::Never),
+    };
+    let outcome = Outcome {
+        result,
+        report: Some(report),
+        language: Some(language),
+        segments_count: Some(finished_text.transcript.cues.len() as u32),
+        model_used: shared.model_of(open.job.id),
+        device_used: Some(shared.setup.device.clone()),
+        output_path,
+    };
+    finished(shared, open, &outcome);
+}
+
+fn finished(shared: &Shared, open: &Open, outcome: &Outcome) {
+    match insist(open, || shared.queue.finish(&open.claim, outcome)) {
+        Some(true) => shared.closed(open, true),
+        _ => shared.lost(open),
+    }
+}
+
+/// Fails the attempt and closes the job here.
+pub(super) fn fail(shared: &Shared, open: &Open, why: &str, again: Again) {
+    log::warn!("job {} ({}): {why}", open.job.id, open.job.file_name);
+    let _ = insist(open, || shared.queue.fail(&open.claim, why, again));
+    shared.closed(open, false);
+}
+
+fn lost(shared: &Shared, open: &Open) {
+    shared.lost(open);
+}
+
+/// Writes stage, progress and the time left.
+pub(super) fn tell(shared: &Shared, open: &Open, stage: Stage) {
+    let Some(standing) = shared.board.standing(open) else { return };
+    let percent =
+        progress::percent(&standing, open.duration_ms.load(Ordering::Relaxed)).max(open.job.progress);
+    let elapsed = open.opened.elapsed().as_millis() as i64;
+    let eta_ms = progress::eta_ms(elapsed, open.job.progress, percent);
+    shared.progress(open.job.id, percent, eta_ms);
+    // Progress is for the eye: what cannot be written now is written with the next window.
+    match shared.queue.progress(&open.claim, &Progress { percent, stage, eta_ms, source_lang: None }) {
+        Ok(true) => {}
+        Ok(false) => shared.lost(open),
+        Err(e) => log::warn!("progress of job {}: {e}", open.job.id),
+    }
+}
+
+/// Tries a write until it succeeds, fails for good, or nobody wants the job any more (`None`).
+///
+/// A full disk or a busy database costs time, not work.
+pub(super) fn insist<T>(open: &Open, mut write: impl FnMut() -> queue::Result<T>) -> Option<T> {
+    loop {
+        match write() {
+            Ok(value) => return Some(value),
+            Err(queue::Error::Store(e)) if e.passes() && !open.stop.load(Ordering::Relaxed) => {
+                log::error!("job {}: {e}; trying again", open.job.id);
+                std::thread::sleep(WRITE_AGAIN);
+            }
+            Err(e) => {
+                log::error!("job {}: {e}", open.job.id);
+                return None;
+            }
+        }
+    }
+}

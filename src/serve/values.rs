@@ -1,0 +1,145 @@
+//! From the configuration to the plain values that the rooms below are given. Starts nothing.
+
+use super::Error;
+use crate::bazarr::Bazarr;
+use crate::config::{AuthRequired, Config, NoSpeech};
+use crate::job::{Preset, Task};
+use crate::language::Language;
+use crate::library::Library;
+use crate::pool::setup::Setup;
+use crate::push::{self, Push};
+use crate::queue::Queue;
+use crate::{audio, http, model};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the device's pool works with.
+pub fn setup(config: &Config) -> Setup {
+    Setup {
+        device: config.device.clone(),
+        node: node(),
+        database_url: config.database_url.clone(),
+        spool_dir: config.data_dir.join("spool"),
+        models_dir: config.models_dir.clone(),
+        model: config.model.clone(),
+        workers: config.workers.unwrap_or(0),
+        threads: config.whisper_threads.unwrap_or(0),
+        concurrent: config.concurrent_transcriptions,
+        lease_ms: config.lease_seconds as i64 * 1000,
+        ageing_ms_per_point: config.priority_ageing_minutes as i64 * 60_000,
+        idle_ms: config.model_idle_seconds as i64 * 1000,
+    }
+}
+
+pub(super) fn settings(config: &Config) -> Result<http::Settings, Error> {
+    let choosing = config.clone();
+    let rank = move |preset, task, language| rank(&choosing, preset, task, language);
+    let doors = &config.doors;
+    let hold = doors.provider_timeout_seconds;
+    Ok(http::Settings {
+        library: config.library.clone(),
+        path_mapping: config.bazarr.path_mapping(),
+        heartbeat_ms: config.provider_heartbeat_seconds * 1000,
+        provider_preset: config.provider_quality_preset,
+        preset: config.quality_preset,
+        no_speech: match config.provider_no_speech {
+            NoSpeech::Empty => http::NoSpeech::Empty,
+            NoSpeech::Blank => http::NoSpeech::Blank,
+        },
+        hold: (hold > 0).then(|| Duration::from_secs(hold)),
+        retry_after_s: doors.provider_polling_interval,
+        max_upload_bytes: config.max_upload_mb << 20,
+        max_uploads: doors.max_concurrent_uploads,
+        max_retries: config.max_retries,
+        naming: config.subtitle_language_naming_type,
+        access: access(config)?,
+        ..http::Settings::new(node(), Arc::new(rank))
+    })
+}
+
+/// Who may call. The key is made at the first start, also where nobody needs it yet.
+fn access(config: &Config) -> Result<http::Access, Error> {
+    let doors = &config.doors;
+    let key = match &doors.api_key {
+        Some(key) => key.0.clone(),
+        None => http::key::read_or_make(&config.data_dir)?,
+    };
+    let required = match doors.auth_required {
+        AuthRequired::External => http::Required::External,
+        AuthRequired::Always => http::Required::Always,
+        AuthRequired::Never => http::Required::Never,
+    };
+    match (config.listen.ip().is_loopback(), required) {
+        (_, http::Required::Always) => {
+            log::info!("every caller needs the API key: 'transcriptord key' prints it")
+        }
+        (false, http::Required::External) => log::info!(
+            "callers on other machines and in containers need the API key: 'transcriptord key' prints it and what to \
+             enter in Bazarr"
+        ),
+        (false, http::Required::Never) => {
+            log::warn!("auth_required is 'never': whoever reaches this port may do everything")
+        }
+        (true, _) => {}
+    }
+    let names = doors.host_names.iter().cloned().chain([node()]).collect();
+    Ok(http::Access { key, required, proxies: doors.trusted_proxies.clone(), names })
+}
+
+/// Who is told of jobs' ends.
+pub(super) fn receiver(config: &Config) -> Option<http::callback::Receiver> {
+    let doors = &config.doors;
+    Some(http::callback::Receiver {
+        url: doors.webhook_url.clone()?,
+        secret: doors.webhook_secret.as_ref().map(|secret| secret.0.clone()),
+        provider_jobs: doors.provider_callback_enabled,
+        pauses: http::callback::PAUSES.to_vec(),
+    })
+}
+
+/// Push mode, where it is switched on.
+pub(super) fn push(config: &Config, queue: Queue) -> Result<Option<Push>, Error> {
+    let known = &config.bazarr;
+    let (true, Some(url), Some(key)) = (known.push_enabled, &known.url, &known.api_key) else {
+        return Ok(None);
+    };
+    let choosing = config.clone();
+    let settings = push::Settings {
+        library: Library { roots: config.library.clone(), mapping: known.path_mapping() },
+        preset: config.quality_preset,
+        max_retries: config.max_retries,
+        interval: Duration::from_secs(known.push_interval_minutes * 60),
+        rank: Arc::new(move |preset, task, language| rank(&choosing, preset, task, language)),
+    };
+    Ok(Some(Push::new(Bazarr::new(url, &key.0)?, queue, settings)))
+}
+
+/// How good a result made now would be: the model first, the preset within it.
+pub fn rank(config: &Config, preset: Preset, task: Task, language: Option<Language>) -> i64 {
+    let step = match preset {
+        Preset::Fast => 0,
+        Preset::Balanced => 1,
+        Preset::Best => 2,
+    };
+    let chosen = model::choose_in(&config.models_dir, config.model.as_deref(), preset, task, language);
+    chosen.map_or(0, |model| model.header.rank() * 10) + step
+}
+
+/// This machine's name among those that share a database.
+pub fn node() -> String {
+    crate::device::host_name()
+}
+
+pub(super) fn missing_model(config: &Config) -> Option<String> {
+    let preset = config.quality_preset;
+    model::choose_in(&config.models_dir, config.model.as_deref(), preset, Task::Transcribe, None)
+        .err()
+        .map(|e| e.to_string())
+}
+
+/// Why the daemon can do less than it should, one sentence each.
+pub(super) fn reasons(config: &Config) -> Vec<String> {
+    let mut reasons: Vec<String> = missing_model(config).into_iter().collect();
+    reasons.extend(audio::missing_tools());
+    reasons
+}

@@ -1,0 +1,40 @@
+//! The values that subtitles are made of. Knows nothing of how they are laid out or written.
+
+use crate::job::Task;
+use crate::language::Language;
+use serde::{Deserialize, Serialize};
+
+/// One spoken word (in scripts without spaces: one token) with its time in the media.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Word {
+    /// As Whisper writes it: punctuation attached, a leading space where one stands before the word.
+    pub text: String,
+    pub start_ms: i64,
+    /// Never before `start_ms`.
+    pub end_ms: i64,
+    /// Probability, 0 to 1.
+    pub p: f32,
+}
+
+/// What stands on the screen at one time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cue {
+    pub start_ms: i64,
+    pub end_ms: i64,
+    /// One or two, without line breaks.
+    pub lines: Vec<String>,
+    /// The words of the lines in order.
+    pub words: Vec<Word>,
+}
+
+/// A finished subtitle.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Transcript {
+    /// The language of the text.
+    pub language: Language,
+    /// The language that was spoken.
+    pub spoken: Language,
+    pub task: Task,
+    pub duration_ms: i64,
+    pub cues: Vec<Cue>,
+}

@@ -1,0 +1,279 @@
+//! Cues as a reader sees them, and the hard limits on any words at all. Knows nothing of costs.
+
+use super::{cues, cues_within};
+use crate::subtitle::scripts::{columns, is_printable};
+use crate::subtitle::{Cue, Profile, Word, check};
+use proptest::prelude::*;
+
+/// Words at an even pace: 60 ms a character, 40 ms between words, 250 ms after a comma, 600 ms after a sentence;
+/// a bare number in the text is a silence of so many milliseconds.
+fn speak(text: &str) -> Vec<Word> {
+    let mut at_ms = 0;
+    let mut words = Vec::new();
+    for token in text.split_whitespace() {
+        if let Some(ms) = token.strip_prefix('+').and_then(|ms| ms.parse::<i64>().ok()) {
+            at_ms += ms;
+            continue;
+        }
+        let end_ms = at_ms + 60 * token.chars().count() as i64;
+        words.push(Word { text: format!(" {token}"), start_ms: at_ms, end_ms, p: 0.9 });
+        at_ms = end_ms
+            + match token.chars().next_back() {
+                Some('.' | '?' | '!') => 600,
+                Some(',' | ';') => 250,
+                _ => 40,
+            };
+    }
+    words
+}
+
+/// Lines of one cue joined by `/`, cues by line ends.
+fn check(language: &str, text: &str, expected: &[&str]) {
+    let cues = cues(&speak(text), language.parse().unwrap(), &Profile::netflix());
+    let texts: Vec<String> = cues.iter().map(|c| c.lines.join("/")).collect();
+    assert_eq!(texts, expected);
+}
+
+#[test]
+fn a_short_sentence_is_one_line() {
+    check("en", "And so it begins.", &["And so it begins."]);
+    check("en", "", &[]);
+    check("en", "... !", &[]);
+}
+
+#[test]
+fn sentences_are_cut_before_clauses_and_clauses_before_words() {
+    check(
+        "en",
+        "You are about to enter an echo test. In this mode everything you say will be repeated back to you, \
+         just as soon as it is received.",
+        &[
+            "You are about to enter an echo test.",
+            "In this mode everything you say/will be repeated back to you,",
+            "just as soon as it is received.",
+        ],
+    );
+}
+
+#[test]
+fn lines_break_at_the_comma_or_before_a_small_word_and_never_after_an_article() {
+    check(
+        "en",
+        "If you open the old wooden door, you will see the garden.",
+        &["If you open the old wooden door,/you will see the garden."],
+    );
+    check(
+        "en",
+        "She had left her umbrella and her coat in the restaurant.",
+        &["She had left her umbrella/and her coat in the restaurant."],
+    );
+    check(
+        "de",
+        "Er wartete den ganzen Tag auf die Antwort seiner Schwester.",
+        &["Er wartete den ganzen Tag/auf die Antwort seiner Schwester."],
+    );
+}
+
+#[test]
+fn abbreviations_and_numbers_end_no_sentence() {
+    check("en", "Mr. Smith paid 1,000 dollars.", &["Mr. Smith paid 1,000 dollars."]);
+    check(
+        "en",
+        "The house on the corner of the street was sold to Dr. John Watson.",
+        &["The house on the corner of the street/was sold to Dr. John Watson."],
+    );
+}
+
+#[test]
+fn no_cue_spans_a_long_silence() {
+    check("en", "Wait +1001 for me.", &["Wait", "for me."]);
+    check("en", "Wait +900 for me.", &["Wait for me."]);
+}
+
+#[test]
+fn no_word_is_left_alone_at_the_end_of_a_sentence() {
+    for cue in cues(
+        &speak(
+            "It is of the first importance that every single letter that is used in it should be fine in form today.",
+        ),
+        "en".parse().unwrap(),
+        &Profile::netflix(),
+    ) {
+        assert!(cue.words.len() > 3, "{:?}", cue.lines);
+    }
+}
+
+#[test]
+fn japanese_is_cut_after_its_marks_and_never_starts_a_line_with_one() {
+    let words: Vec<Word> = "昨日友達と一緒に東京へ行って、美味しいものをたくさん食べました。"
+        .chars()
+        .enumerate()
+        .map(|(k, c)| Word {
+            text: c.to_string(),
+            start_ms: k as i64 * 150,
+            end_ms: k as i64 * 150 + 150,
+            p: 1.0,
+        })
+        .collect();
+    let cues = cues(&words, "ja".parse().unwrap(), &Profile::netflix());
+    let texts: Vec<String> = cues.iter().map(|c| c.lines.join("/")).collect();
+    assert_eq!(texts, ["昨日友達と一緒に/東京へ行って、", "美味しいものをたくさん/食べました。"]);
+}
+
+#[test]
+fn right_to_left_text_stays_in_logical_order() {
+    check("ar", "نعم، بالتأكيد.", &["نعم، بالتأكيد."]);
+    let text = "في البداية كنا نعتقد أن الأمر سيكون سهلا، لكننا اكتشفنا ذلك.";
+    let lines = cues(&speak(text), "ar".parse().unwrap(), &Profile::netflix())[0].lines.join(" ");
+    assert_eq!(lines, text);
+}
+
+#[test]
+fn the_same_word_again_is_not_the_same_cue_again() {
+    let cues = cues(
+        &speak("No. No. No. No. No. No. No. No. No. No. No. No."),
+        "en".parse().unwrap(),
+        &Profile::netflix(),
+    );
+    assert!(cues.windows(2).all(|c| c[0].lines != c[1].lines), "{cues:?}");
+}
+
+#[test]
+fn nothing_ends_after_the_media() {
+    let words = speak("This is the end. +200 Bye.");
+    let until = words[words.len() - 1].start_ms + 300;
+    let cues = cues_within(&words, "en".parse().unwrap(), &Profile::netflix(), until);
+    assert_eq!(cues[cues.len() - 1].end_ms, until);
+    assert_eq!(hard_faults(&cues, "en"), Vec::<String>::new());
+}
+
+#[test]
+fn a_word_longer_than_a_line_stands_alone_on_its_line() {
+    let long = "x".repeat(60);
+    let cues = cues(&speak(&format!("We say {long} here.")), "en".parse().unwrap(), &Profile::netflix());
+    assert!(cues.iter().any(|c| c.lines.contains(&long)));
+    assert_eq!(hard_faults(&cues, "en"), Vec::<String>::new());
+}
+
+/// The hard rules of the style guide, said again without the code that counts them in reports.
+fn hard_faults(cues: &[Cue], language: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    let columns_of = |code: &str| match code {
+        "ja" => 26,
+        "zh" | "ko" | "yue" => 32,
+        "th" => 35,
+        _ => 42,
+    };
+    for (k, c) in cues.iter().enumerate() {
+        let mut fault =
+            |what: &str| faults.push(format!("cue {k}: {what}: {c:?} then {:?}", cues.get(k + 1)));
+        if c.lines.is_empty() || c.lines.len() > 2 {
+            fault("number of lines");
+        }
+        for line in &c.lines {
+            let one_word = !line.contains(' ') && !["ja", "zh", "th", "yue"].contains(&language);
+            if line.trim() != line || line.is_empty() || (columns(line) > columns_of(language) && !one_word) {
+                fault("line");
+            }
+        }
+        let lasts = c.end_ms - c.start_ms;
+        if lasts <= 0 || lasts > 7000 {
+            fault("duration");
+        }
+        match cues.get(k + 1) {
+            Some(next) => {
+                let gap = next.start_ms - c.end_ms;
+                if gap < 83 || (84..=500).contains(&gap) {
+                    fault("gap");
+                }
+                if lasts < 833 && gap != 83 {
+                    fault("short though there is room");
+                }
+            }
+            None if lasts < 833 => fault("short at the end"),
+            None => {}
+        }
+        if c.words.windows(2).any(|w| w[1].start_ms - w[0].end_ms > 1000) {
+            fault("pause");
+        }
+    }
+    faults
+}
+
+/// Any text that Whisper might write, and some that it never would.
+fn any_word() -> impl Strategy<Value = String> {
+    prop_oneof![
+        6 => "( |)[a-z]{1,12}[.,?!;:]?",
+        2 => "( |)[A-Z][a-zé]{1,9}",
+        1 => " [a-z]{30,70}",
+        1 => "[ ]{0,2}[0-9]{1,4}(,[0-9]{3})?",
+        1 => "( |)[-–—.,!?…«»\"'()\\[\\]¿¡%♪]{1,3}",
+        2 => "[一-十あ-のア-ノ]{1,4}[、。！？」]?",
+        1 => "[一-十あ-の]{20,40}",
+        1 => " ?[ก-ฮ][ะ-ู]?[ก-ฮ]?[่-้]?",
+        1 => " [가-힣]{1,20}",
+        1 => " [ا-ي]{1,9}[،؟]?",
+        1 => "\\PC{0,6}",
+        1 => "[ \t\n\u{200b}\u{0}]{0,3}",
+    ]
+}
+
+/// Steps to the next word and lengths, in milliseconds.
+fn any_stream() -> impl Strategy<Value = Vec<Word>> {
+    let step = prop_oneof![6 => 50i64..600, 2 => Just(0i64), 1 => -400i64..0, 2 => 600i64..4000];
+    let length = prop_oneof![6 => 40i64..700, 1 => Just(0i64), 1 => 700i64..12_000];
+    proptest::collection::vec((any_word(), step, length), 0..120).prop_map(|words| {
+        let mut at_ms: i64 = 0;
+        let word = |(text, step, length): (String, i64, i64)| {
+            at_ms = (at_ms + step).max(0);
+            Word { text, start_ms: at_ms, end_ms: at_ms + length, p: 0.5 }
+        };
+        words.into_iter().map(word).collect()
+    })
+}
+
+/// Everything but spaces and what no screen shows.
+fn letters(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace() && is_printable(*c)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_words_at_any_times_keep_the_hard_limits(
+        words in any_stream(),
+        language in proptest::sample::select(vec!["en", "de", "ja", "zh", "ko", "th", "ar", "yue", "haw"]),
+    ) {
+        let profile = Profile::netflix();
+        let cues = cues(&words, language.parse().unwrap(), &profile);
+        prop_assert_eq!(hard_faults(&cues, language), Vec::<String>::new());
+        let report = check::report(&cues, language.parse().unwrap(), &profile);
+        prop_assert_eq!(report.hard_violations, 0, "{:?}", report.offenders);
+        let shown: String = cues.iter().flat_map(|c| &c.lines).map(|l| letters(l)).collect();
+        let said: String = words.iter().map(|w| letters(&w.text)).collect();
+        if said.contains(char::is_alphanumeric) {
+            prop_assert_eq!(&shown, &said);
+        }
+        let kept: String = cues.iter().flat_map(|c| &c.words).map(|w| letters(&w.text)).collect();
+        prop_assert_eq!(kept, shown);
+    }
+
+    #[test]
+    fn cues_start_with_their_first_word_and_end_soon_after_their_last(
+        words in proptest::collection::vec(("[a-z]{1,9}[.,]?", 100i64..600, 0i64..2500), 1..150)
+    ) {
+        let mut at_ms = 0;
+        let word = |(text, length, pause): (String, i64, i64)| {
+            let start_ms = at_ms;
+            at_ms += length + pause;
+            Word { text: format!(" {text}"), start_ms, end_ms: start_ms + length, p: 0.5 }
+        };
+        let words: Vec<Word> = words.into_iter().map(word).collect();
+        for cue in cues(&words, "en".parse().unwrap(), &Profile::netflix()) {
+            let (first, last) = (&cue.words[0], &cue.words[cue.words.len() - 1]);
+            prop_assert!((0..=80).contains(&(cue.start_ms - first.start_ms)));
+            prop_assert!(cue.end_ms - last.end_ms <= 500 || cue.end_ms - cue.start_ms <= 833 + 417, "{:?}", cue);
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Subtitles as pure values: laid out, checked, written. Knows nothing of files, jobs in a queue, or Whisper.
+
+pub mod ass;
+mod breaks;
+pub mod check;
+pub mod clean;
+mod cost;
+pub mod cue;
+mod error;
+pub mod formats;
+mod highlight;
+pub mod layout;
+pub mod lrc;
+mod phrases;
+mod profile;
+pub mod quality;
+mod scripts;
+pub mod srt;
+mod timing;
+mod units;
+pub mod vtt;
+
+pub use check::Report;
+pub use cue::{Cue, Transcript, Word};
+pub use error::Error;
+pub use formats::{Format, Highlight};
+pub use profile::Profile;

@@ -1,0 +1,165 @@
+//! One number for a subtitle, with its reasons: how sure the words are, what was left in doubt, how it is laid out.
+//! Pure; knows nothing of how the words were found.
+
+use super::{Cue, Report};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What is known of a stretch of sound that was decoded at once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stretch {
+    pub start_ms: i64,
+    pub end_ms: i64,
+    /// Speech that the detector heard in it.
+    pub speech_ms: i64,
+    /// Speech that no word covers.
+    pub wordless_ms: i64,
+    /// What was still doubtful after the second look: `loop`, `crowded`, `stock`, `hum`, `unsure`.
+    pub doubt: Option<String>,
+}
+
+/// A subtitle's report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    /// 0 to 100.
+    pub score: u8,
+    /// What was taken off, the most first; empty at 100.
+    pub reasons: Vec<String>,
+    /// The stretches that were left in doubt or without words, for whoever wants to listen.
+    pub doubtful: Vec<Stretch>,
+    #[serde(flatten)]
+    pub report: Report,
+}
+
+/// Points at most for each thing.
+const FOR_PROBABILITY: f64 = 40.0;
+const FOR_DOUBT: f64 = 30.0;
+const FOR_WORDLESS: f64 = 30.0;
+const FOR_HARD: f64 = 30.0;
+const FOR_SOFT: f64 = 15.0;
+/// The mean probability of words that nothing is taken off for, and that at which all is.
+const SURE: f64 = 0.9;
+const LOST: f64 = 0.4;
+/// A stretch with this much speech without words is named.
+const NAMED_MS: i64 = 1_500;
+
+/// Puts a number on a subtitle.
+pub fn judge(report: Report, cues: &[Cue], stretches: &[Stretch]) -> Quality {
+    let words: Vec<f64> = cues.iter().flat_map(|c| &c.words).map(|w| f64::from(w.p)).collect();
+    let mean = if words.is_empty() { 1.0 } else { words.iter().sum::<f64>() / words.len() as f64 };
+    let speech = stretches.iter().map(|s| s.speech_ms).sum::<i64>().max(1) as f64;
+    let doubtful: i64 = stretches.iter().filter(|s| s.doubt.is_some()).map(|s| s.speech_ms).sum();
+    let wordless: i64 = stretches.iter().map(|s| s.wordless_ms).sum();
+    let share = |part: f64| part.clamp(0.0, 1.0);
+    let of_cues = |count: usize| share(count as f64 / cues.len().max(1) as f64);
+    let mut taken = vec![
+        (
+            FOR_PROBABILITY * share((SURE - mean) / (SURE - LOST)),
+            format!("words are {:.0} % probable on average", mean * 100.0),
+        ),
+        (FOR_DOUBT * share(doubtful as f64 / speech), format!("{} of speech is in doubt", seconds(doubtful))),
+        (
+            FOR_WORDLESS * share(wordless as f64 / speech * 3.0),
+            format!("{} of speech has no words", seconds(wordless)),
+        ),
+        (
+            FOR_HARD * share(of_cues(report.hard_violations) * 10.0),
+            format!("{} hard limits are broken", report.hard_violations),
+        ),
+        (
+            FOR_SOFT * of_cues(report.soft_violations),
+            format!("{} cues are faster, earlier or later than they should be", report.soft_violations),
+        ),
+    ];
+    taken.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let score = (100.0 - taken.iter().map(|t| t.0).sum::<f64>()).round().clamp(0.0, 100.0) as u8;
+    let reasons =
+        taken.into_iter().filter(|t| t.0 >= 0.5).map(|(points, why)| format!("-{points:.0}: {why}"));
+    let named = |s: &&Stretch| s.doubt.is_some() || s.wordless_ms >= NAMED_MS;
+    Quality {
+        score,
+        reasons: reasons.collect(),
+        doubtful: stretches.iter().filter(named).cloned().collect(),
+        report,
+    }
+}
+
+fn seconds(ms: i64) -> String {
+    format!("{:.1} s", ms as f64 / 1000.0)
+}
+
+impl fmt::Display for Quality {
+    /// Lines for a terminal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "score {} of 100, {} cues", self.score, self.report.cues)?;
+        for reason in &self.reasons {
+            writeln!(f, "  {reason}")?;
+        }
+        for rule in self.report.rules.iter().filter(|r| r.violations > 0) {
+            let kind = if rule.hard { "hard" } else { "soft" };
+            writeln!(f, "  {} ({kind}): {} of {}", rule.name, rule.violations, rule.checked)?;
+        }
+        for s in &self.doubtful {
+            let what = s.doubt.as_deref().unwrap_or("speech without words");
+            writeln!(f, "  listen at {} to {}: {what}", seconds(s.start_ms), seconds(s.end_ms))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::language::Language;
+    use crate::subtitle::{Profile, Word, check, layout};
+
+    fn check(p: f32, doubt: Option<&str>, wordless_ms: i64) -> Quality {
+        let words: Vec<Word> = ["It", "was", "a", "dark", "and", "stormy", "night."]
+            .iter()
+            .enumerate()
+            .map(|(i, w)| Word {
+                text: format!(" {w}"),
+                start_ms: i as i64 * 400,
+                end_ms: i as i64 * 400 + 380,
+                p,
+            })
+            .collect();
+        let cues = layout::cues(&words, Language::ENGLISH, &Profile::netflix());
+        let report = check::report(&cues, Language::ENGLISH, &Profile::netflix());
+        let stretch = Stretch {
+            start_ms: 0,
+            end_ms: 3_000,
+            speech_ms: 2_800,
+            wordless_ms,
+            doubt: doubt.map(str::to_owned),
+        };
+        judge(report, &cues, &[stretch])
+    }
+
+    #[test]
+    fn a_sure_subtitle_scores_full() {
+        let quality = check(0.95, None, 0);
+        assert_eq!((quality.score, quality.reasons.len(), quality.doubtful.len()), (100, 0, 0));
+    }
+
+    #[test]
+    fn each_weakness_takes_points_and_says_so() {
+        let unsure = check(0.65, None, 0);
+        assert_eq!(
+            (unsure.score, unsure.reasons.as_slice()),
+            (80, &["-20: words are 65 % probable on average".into()][..])
+        );
+        let doubtful = check(0.95, Some("loop"), 0);
+        assert_eq!((doubtful.score, doubtful.doubtful.len()), (70, 1));
+        assert!(
+            check(0.95, None, 2_000).to_string().contains("listen at 0.0 s to 3.0 s: speech without words")
+        );
+        assert_eq!(check(0.3, Some("loop"), 2_800).score, 0);
+    }
+
+    #[test]
+    fn nothing_said_and_nothing_written_is_perfect() {
+        let report = check::report(&[], Language::ENGLISH, &Profile::netflix());
+        assert_eq!(judge(report, &[], &[]).score, 100);
+    }
+}
