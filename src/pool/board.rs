@@ -98,7 +98,15 @@ struct State {
     jobs: Vec<Entry>,
     /// A suspect window runs: nothing beside it.
     alone: bool,
+    /// Suspects that wait for their turn: in flight, but nothing is decoded of them yet.
+    suspects: u32,
     stopping: bool,
+}
+
+impl State {
+    fn in_flight(&self) -> u32 {
+        self.jobs.iter().map(|e| e.standing.in_flight).sum()
+    }
 }
 
 /// The shared board of a device.
@@ -309,21 +317,24 @@ impl Board {
         entry.standing.complete() && !std::mem::replace(&mut entry.ending, true)
     }
 
-    /// Runs `f` with no other window beside it on this device: the window is under suspicion.
+    /// Runs `f` with no other window beside it on this device: the window is under suspicion. Of several suspects one
+    /// runs after the other.
     pub fn alone<T>(&self, f: impl FnOnce() -> T) -> T {
         let mut state = self.lock();
-        while state.alone {
+        state.suspects += 1;
+        // Whoever is alone already need not wait for this one.
+        self.changed.notify_all();
+        while state.alone && !state.stopping {
             state = self.wait(state);
         }
+        state.suspects -= 1;
         state.alone = true;
-        while state.jobs.iter().map(|e| e.standing.in_flight).sum::<u32>() > 1 && !state.stopping {
+        let _together = Together(self);
+        while state.in_flight() > 1 + state.suspects && !state.stopping {
             state = self.wait(state);
         }
         drop(state);
-        let result = f();
-        self.lock().alone = false;
-        self.changed.notify_all();
-        result
+        f()
     }
 
     /// Ends all waiting; the open jobs are told to stop and handed back.
@@ -342,6 +353,16 @@ impl Board {
 
     fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         self.changed.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Lets the others go on when it is dropped, also after a panic.
+struct Together<'a>(&'a Board);
+
+impl Drop for Together<'_> {
+    fn drop(&mut self) {
+        self.0.lock().alone = false;
+        self.0.changed.notify_all();
     }
 }
 

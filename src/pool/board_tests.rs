@@ -3,6 +3,7 @@
 use super::*;
 use crate::audio::windows::{Span, TimeMap};
 use crate::job::{JobKind, JobState, Options, Origin, Preset, Source, Stage, Task};
+use std::sync::atomic::AtomicU32;
 use uuid::Uuid;
 
 fn job(priority: i64) -> Arc<Open> {
@@ -162,6 +163,42 @@ fn a_suspect_runs_with_nothing_beside_it() {
     board.done(&open);
     assert_eq!(suspect.join().unwrap(), (1, true));
     assert_eq!(next(&board).1, 2);
+}
+
+#[test]
+fn of_two_suspects_in_flight_one_runs_after_the_other() {
+    let board = Board::new(2);
+    let open = job(0);
+    english(&board, &open, 0..2);
+    next(&board);
+    next(&board);
+    let running = AtomicU32::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let beside = board.alone(|| {
+                    let beside = running.fetch_add(1, Ordering::SeqCst);
+                    std::thread::yield_now();
+                    running.fetch_sub(1, Ordering::SeqCst);
+                    beside
+                });
+                assert_eq!(beside, 0);
+                board.done(&open);
+            });
+        }
+    });
+    assert_eq!(board.standing(&open).unwrap().done, 2);
+}
+
+#[test]
+fn a_suspect_that_panics_lets_the_others_go_on() {
+    let board = Board::new(2);
+    let open = job(0);
+    english(&board, &open, 0..2);
+    next(&board);
+    let suspect = std::panic::AssertUnwindSafe(|| board.alone(|| panic!("on purpose")));
+    assert!(std::panic::catch_unwind(suspect).is_err());
+    assert_eq!(next(&board).1, 1);
 }
 
 #[test]
