@@ -194,6 +194,13 @@ fn what_is_no_sound_fails_for_good_and_says_why() {
         bench.ended(bench.ask("text", &[], |job| job.source = Source::Path { path: text, track: None }));
     assert_eq!(job.state, JobState::Failed);
     assert!(job.error.as_ref().unwrap().contains("not audio or video"), "{:?}", job.error);
+
+    // The header of a Sun audio file, as a download leaves it that broke off.
+    let cut = bench.dir.path().join("cut.au");
+    std::fs::write(&cut, b".snd\0\0\0\x18\0\0\0\0\0\0\0\x03\0\0\x3E\x80\0\0\0\x01").unwrap();
+    let job = bench.ended(bench.ask("cut", &[], |job| job.source = Source::Path { path: cut, track: None }));
+    assert_eq!(job.state, JobState::Failed);
+    assert!(job.error.as_ref().unwrap().contains("its audio track is empty"), "{:?}", job.error);
     bench.stop();
 }
 

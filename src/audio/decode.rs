@@ -20,6 +20,8 @@ pub struct Decoder {
     path: PathBuf,
     bytes: Vec<u8>,
     any: bool,
+    /// Begun somewhere else than at the start: there may be nothing behind it.
+    later: bool,
 }
 
 /// In surround sound the dialogue is in the centre; the sides carry music and a little of everything.
@@ -63,7 +65,15 @@ pub fn open(path: &Path, track: u32, layout: Layout, start_ms: i64) -> Result<De
             String::from_utf8_lossy(&text).into_owned()
         })
     });
-    Ok(Decoder { child, stdout, complaints, path: path.to_owned(), bytes: Vec::new(), any: false })
+    Ok(Decoder {
+        child,
+        stdout,
+        complaints,
+        path: path.to_owned(),
+        bytes: Vec::new(),
+        any: false,
+        later: start_ms > 0,
+    })
 }
 
 impl Decoder {
@@ -74,6 +84,10 @@ impl Decoder {
         let good = self.child.wait().is_ok_and(|status| status.success());
         let path = self.path.clone();
         match (good, self.any) {
+            (true, false) if !self.later => {
+                let why = "its audio track is empty, or the file was cut off before it".to_owned();
+                Err(Error::NotMedia { path, why })
+            }
             (true, _) => Ok(()),
             (false, true) => Err(Error::Broken { path, why }),
             (false, false) => Err(Error::NotMedia { path, why }),

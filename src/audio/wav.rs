@@ -1,15 +1,18 @@
 //! WAV files without ffmpeg: hound reads, rubato resamples. Knows nothing of other containers.
 
 use super::{Error, Pcm, RATE};
-use hound::{SampleFormat, WavReader};
+use hound::{SampleFormat, WavReader, WavSpec};
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Resampler};
 use std::fs::File;
 use std::io::{BufReader, Read};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// Frames that go through the resampler at once.
 const CHUNK: usize = 4096;
+/// Sample rates that our resampler is given: its tables grow with the rate, and a header may say anything.
+const RATES: RangeInclusive<u32> = 1_000..=768_000;
 
 /// A WAV file, mixed down to mono and brought to 16 kHz.
 pub struct Wav {
@@ -34,7 +37,8 @@ struct Resampled {
 
 /// Opens a RIFF/WAVE file that our reader understands at `start_ms`, with its whole length in milliseconds.
 ///
-/// `None` when it is something else (another container, a compressed WAV): that is ffmpeg's.
+/// `None` when it is something else (another container, a compressed WAV): that is ffmpeg's. Fails for a rate below all
+/// sound: a few bytes would be days of it.
 pub fn open(path: &Path, start_ms: i64) -> Result<Option<(Wav, i64)>, Error> {
     let mut file = File::open(path).map_err(|e| Error::io(path, e))?;
     let mut head = [0u8; 12];
@@ -48,6 +52,13 @@ pub fn open(path: &Path, start_ms: i64) -> Result<Option<(Wav, i64)>, Error> {
     let frames = reader.duration() as usize;
     // A writer to a pipe cannot know the length and leaves 0 or the maximum: ffmpeg copes with those.
     if spec.channels == 0 || spec.sample_rate == 0 || frames == 0 || reader.len() >= u32::MAX / 8 {
+        return Ok(None);
+    }
+    if spec.sample_rate < *RATES.start() {
+        let why = format!("it has {} samples a second, which is no sound", spec.sample_rate);
+        return Err(Error::NotMedia { path: path.to_owned(), why });
+    }
+    if !RATES.contains(&spec.sample_rate) || !is_read(&spec) {
         return Ok(None);
     }
     let rate = spec.sample_rate as usize;
@@ -68,6 +79,19 @@ pub fn open(path: &Path, start_ms: i64) -> Result<Option<(Wav, i64)>, Error> {
     let duration_ms = (frames as i64) * 1000 / rate as i64;
     let channels = usize::from(spec.channels);
     Ok(Some((Wav { reader, path: path.to_owned(), channels, scale, float, resampler }, duration_ms)))
+}
+
+/// Whether hound gives the samples of this kind: of others it opens the file and then fails at the first of them.
+fn is_read(spec: &WavSpec) -> bool {
+    match spec.sample_format {
+        SampleFormat::Float => spec.bits_per_sample == 32,
+        SampleFormat::Int => matches!(spec.bits_per_sample, 8 | 16 | 24 | 32),
+    }
+}
+
+/// What a float file may hold and a sample may not be.
+fn sane(sample: f32) -> f32 {
+    if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 }
 }
 
 impl Wav {
@@ -95,7 +119,7 @@ impl Wav {
         if self.float {
             for sample in self.reader.samples::<f32>().take(wanted) {
                 match sample {
-                    Ok(sample) => add(sample),
+                    Ok(sample) => add(sane(sample)),
                     Err(e) => {
                         failed = ended(e).err();
                         break;
@@ -217,6 +241,57 @@ mod tests {
             // Half a sample of delay at 440 Hz is 0.043: the filter's delay is a whole number of samples.
             assert!(error < 0.05, "{wanted:?} is off by {error}");
         }
+    }
+
+    /// A file with a header that says this and with 4,800 zero bytes.
+    fn opened(format: u16, rate: u32, bits: u16) -> Result<bool, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.wav");
+        let frame = bits.div_ceil(8);
+        let mut bytes = b"RIFF\xE4\x12\0\0WAVEfmt \x10\0\0\0".to_vec();
+        bytes.extend([format.to_le_bytes(), 1u16.to_le_bytes()].concat());
+        bytes.extend([rate.to_le_bytes(), rate.wrapping_mul(frame.into()).to_le_bytes()].concat());
+        bytes.extend([frame.to_le_bytes(), bits.to_le_bytes()].concat());
+        bytes.extend(b"data\xC0\x12\0\0");
+        bytes.resize(bytes.len() + 4_800, 0);
+        std::fs::write(&path, bytes).unwrap();
+        open(&path, 0).map(|wav| wav.is_some()).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn samples_and_rates_that_cannot_be_read_here_are_left_to_ffmpeg() {
+        const INT: u16 = 1;
+        const FLOAT: u16 = 3;
+        for bits in [8, 16, 24, 32] {
+            assert_eq!(opened(INT, 16_000, bits), Ok(true), "{bits} bits");
+        }
+        assert_eq!(opened(FLOAT, 16_000, 32), Ok(true));
+        for (format, rate, bits) in
+            [(FLOAT, 16_000, 64), (INT, 16_000, 1), (INT, 16_000, 64), (INT, 1_000_000_007, 8)]
+        {
+            assert_eq!(opened(format, rate, bits), Ok(false), "{format} {rate} {bits}");
+        }
+    }
+
+    #[test]
+    fn a_rate_that_makes_days_of_a_few_bytes_is_refused() {
+        let refused = opened(1, 1, 16).unwrap_err();
+        assert!(refused.contains("it has 1 samples a second"), "{refused}");
+    }
+
+    #[test]
+    fn what_is_no_number_or_too_loud_is_brought_within_bounds() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.wav");
+        let mut writer = hound::WavWriter::create(&path, spec(1, 16_000, 32, SampleFormat::Float)).unwrap();
+        for sample in [0.5, f32::NAN, f32::INFINITY, 32_768.0, -2.0] {
+            writer.write_sample(sample).unwrap();
+        }
+        writer.finalize().unwrap();
+        let (mut wav, _) = open(&path, 0).unwrap().unwrap();
+        let mut out = Vec::new();
+        wav.read(&mut out, 100).unwrap();
+        assert_eq!(out, [0.5, 0.0, 0.0, 1.0, -1.0]);
     }
 
     #[test]
