@@ -234,7 +234,10 @@ fn launch(shared: &Shared) -> io::Result<(Running, UnixStream)> {
         Place::Process(program) => {
             let fd = theirs.as_raw_fd();
             let mut command = Command::new(program);
-            command.args(["worker", "--hints", &fd.to_string()]).stdin(Stdio::null());
+            // Its own name for those who list processes, and the level that `serve` logs at.
+            let level = log::max_level().to_string();
+            command.arg0("transcriptord").args(["worker", "--hints", &fd.to_string(), "--log-level", &level]);
+            command.stdin(Stdio::null());
             // SAFETY: between fork and exec only async-signal-safe calls are made.
             unsafe {
                 command.pre_exec(move || {

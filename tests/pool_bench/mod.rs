@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
@@ -68,20 +69,7 @@ impl Bench {
         let (link, theirs) = UnixStream::pair().unwrap();
         let mut drain = link.try_clone().unwrap();
         std::thread::spawn(move || std::io::copy(&mut drain, &mut std::io::sink()));
-        let setup = Setup {
-            device: "cpu".into(),
-            node: "here".into(),
-            database_url: String::new(),
-            spool_dir: self.dir.path().to_owned(),
-            models_dir: self.dir.path().to_owned(),
-            model: None,
-            workers,
-            threads: 1,
-            concurrent,
-            lease_ms: 60_000,
-            ageing_ms_per_point: 0,
-            idle_ms: 0,
-        };
+        let setup = setup(self.dir.path(), workers, concurrent);
         let queue = self.queue.clone();
         self.link = link;
         self.pool = Some(std::thread::spawn(move || device::run_with(setup, queue, Some(theirs), weights)));
@@ -96,23 +84,7 @@ impl Bench {
     pub fn ask(&self, name: &str, sound: &[i16], change: impl FnOnce(&mut NewJob)) -> JobId {
         let bytes: Vec<u8> = sound.iter().flat_map(|s| s.to_le_bytes()).collect();
         std::fs::write(self.dir.path().join(name), bytes).unwrap();
-        let mut job = NewJob {
-            kind: JobKind::Transcription,
-            origin: Origin::Scan,
-            source: Source::Spool { hash: name.into(), raw: true },
-            home: None,
-            file_name: name.into(),
-            task: Task::Transcribe,
-            source_lang: Some(Language::ENGLISH),
-            target_lang: None,
-            preset: Preset::Fast,
-            options: Options::default(),
-            priority: 0,
-            key: name.into(),
-            rank: 0,
-            output: None,
-            max_retries: 0,
-        };
+        let mut job = new_job(name);
         change(&mut job);
         let id = self.queue.submit(job).unwrap().id;
         hints::send(&self.link, &Order::Added).unwrap();
@@ -128,6 +100,45 @@ impl Bench {
         let job = self.ended(id);
         assert_eq!(job.state, JobState::Completed, "{:?}", job.error);
         serde_json::from_str(&self.queue.result(id).unwrap().unwrap().result).unwrap()
+    }
+}
+
+/// What a pool in this folder works with.
+pub fn setup(dir: &Path, workers: usize, concurrent: usize) -> Setup {
+    Setup {
+        device: "cpu".into(),
+        node: "here".into(),
+        database_url: String::new(),
+        spool_dir: dir.to_owned(),
+        models_dir: dir.to_owned(),
+        model: None,
+        workers,
+        threads: 1,
+        concurrent,
+        lease_ms: 60_000,
+        ageing_ms_per_point: 0,
+        idle_ms: 0,
+    }
+}
+
+/// A job of the upload of this name, as a scan would ask for it.
+pub fn new_job(name: &str) -> NewJob {
+    NewJob {
+        kind: JobKind::Transcription,
+        origin: Origin::Scan,
+        source: Source::Spool { hash: name.into(), raw: true },
+        home: None,
+        file_name: name.into(),
+        task: Task::Transcribe,
+        source_lang: Some(Language::ENGLISH),
+        target_lang: None,
+        preset: Preset::Fast,
+        options: Options::default(),
+        priority: 0,
+        key: name.into(),
+        rank: 0,
+        output: None,
+        max_retries: 0,
     }
 }
 
