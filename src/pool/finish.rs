@@ -45,8 +45,12 @@ pub fn write(job: &Job, transcript: &Transcript) -> io::Result<Option<PathBuf>> 
     Ok(Some(path.clone()))
 }
 
-/// Writes a file so that it is complete or absent whatever happens meanwhile.
+/// Writes a file so that it is complete or absent whatever happens meanwhile. What is there and no file (a device, a
+/// pipe) is written to: a rename would put a file in its place.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if path.metadata().is_ok_and(|there| !there.is_file()) {
+        return File::options().write(true).open(path)?.write_all(bytes);
+    }
     let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     let mut partial = std::ffi::OsString::from(".");
@@ -79,6 +83,20 @@ mod tests {
         write_whole(&path, b"two").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_pipe_is_written_to_and_stays_a_pipe() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        let name = std::ffi::CString::new(path.as_os_str().as_encoded_bytes()).unwrap();
+        // SAFETY: `name` is a C string that outlives the call.
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+        let theirs = path.clone();
+        let reader = std::thread::spawn(move || std::fs::read_to_string(theirs).unwrap());
+        write_whole(&path, b"text").unwrap();
+        assert_eq!(reader.join().unwrap(), "text");
+        assert!(!path.metadata().unwrap().is_file());
     }
 
     #[test]
