@@ -178,6 +178,34 @@ fn an_engine_that_fails_or_panics_fails_the_job_with_the_reason() {
 }
 
 #[test]
+fn only_a_few_detections_are_open_at_once() {
+    let mut bench = Bench::start(1, 1, |sound, _, _| Ok(say(sound)));
+    bench.stop();
+    let ids: Vec<_> = (0..20)
+        .map(|i| {
+            let mut job = pool_bench::new_job(&format!("film{i}"));
+            (job.kind, job.source_lang) = (JobKind::LanguageDetection, None);
+            let sound: Vec<u8> = speech(&[(2.0, 1.0)]).iter().flat_map(|s| s.to_le_bytes()).collect();
+            std::fs::write(bench.dir.path().join(&job.file_name), sound).unwrap();
+            bench.queue.submit(job).unwrap().id
+        })
+        .collect();
+    // Raised by every job that begins, so that none goes by unseen.
+    let mut notices = bench.queue.notices();
+    bench.begin(1, 1, |sound, _, _| Ok(say(sound)));
+    let mut most = 0;
+    while bench.queue.counts().unwrap().completed < 20 {
+        let _ = notices.blocking_recv();
+        most = most.max(bench.queue.counts().unwrap().processing);
+    }
+    assert!((1..=4).contains(&most), "{most} were open at once");
+    for id in ids {
+        assert_eq!(bench.ended(id).state, JobState::Completed);
+    }
+    bench.stop();
+}
+
+#[test]
 fn what_is_no_sound_fails_for_good_and_says_why() {
     let mut bench = Bench::start(1, 1, |_, _, _| panic!("nothing to decode"));
     let gone = bench.ask("gone", &[], |job| {

@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 /// Covers a lost hint.
 const SLOW_POLL: Duration = Duration::from_secs(5);
+/// Language detections open at once: one is listened to, and each holds a reader, an ffmpeg and a few windows.
+const DETECTIONS: usize = 4;
 
 /// Runs until told to stop, or until nothing was to be done for `idle_ms`. Gives the open jobs back.
 pub fn run(shared: &Arc<Shared>, events: &Receiver<Event>) {
@@ -54,9 +56,10 @@ fn claim(shared: &Arc<Shared>) {
     loop {
         let opened = shared.board.opened();
         let words = opened.iter().filter(|o| o.job.kind == JobKind::Transcription).count();
-        // A detection has a lane of its own and is always taken.
-        let kinds: &[JobKind] = &[JobKind::LanguageDetection];
-        if let Some((job, claim)) = ask(shared, kinds, None) {
+        // A detection has a lane of its own and takes no transcription's place.
+        if opened.len() - words < DETECTIONS
+            && let Some((job, claim)) = ask(shared, &[JobKind::LanguageDetection], None)
+        {
             open(shared, job, claim);
             continue;
         }
