@@ -96,10 +96,20 @@ fn a_path_job_is_refused_for_what_is_wrong_with_it() {
         400,
         "'sing'",
     );
+    check(
+        json!({"file_path": inside, "target_lang": "de", "transcribe_or_translate": "translate"}),
+        400,
+        "Whisper translates to English alone",
+    );
+    check(
+        json!({"file_path": inside, "target_lang": "en", "source_lang": "ja"}),
+        400,
+        "English text of Japanese speech is a translation",
+    );
     check(json!({"file_path": daemon.library.join("no.mkv"), "target_lang": "en"}), 400, "there is no file");
     check(json!({"file_path": daemon.library, "target_lang": "en"}), 400, "is not a file");
     check(json!({"file_path": "/etc/passwd", "target_lang": "en"}), 403, "LIBRARY_PATHS, --library PATH");
-    check(json!({"file_path": "/no/such/file", "target_lang": "en"}), 403, "library_paths");
+    check(json!({"file_path": "/no/such/file", "target_lang": "en"}), 403, "the setting library");
     check(json!({"file_path": daemon.library.join("../spool"), "target_lang": "en"}), 403, "outside");
     check(json!({"file_path": daemon.library.join("../nothing"), "target_lang": "en"}), 403, "outside");
     std::os::unix::fs::symlink("/etc/passwd", daemon.library.join("link.mkv")).unwrap();

@@ -7,8 +7,8 @@ use pool_bench::{Bench, say, speech};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use transcriptord::dedup::{self, Audio};
-use transcriptord::engine::LanguageOdds;
-use transcriptord::job::{JobId, JobKind, NewJob, Options, Origin, Source, Task};
+use transcriptord::engine::{Error, LanguageOdds};
+use transcriptord::job::{Job, JobId, JobKind, JobState, NewJob, Options, Origin, Source, Task};
 use transcriptord::language::Language;
 
 /// What the engine was asked for, in order.
@@ -140,5 +140,62 @@ fn a_job_that_is_taken_up_again_keeps_its_decision() {
         !asked.is_empty() && asked.iter().all(|a| *a == ("ja".to_string(), Task::Translate)),
         "{asked:?}"
     );
+    bench.stop();
+}
+
+/// A job without a language told, for text in `wanted`; its end.
+fn untold(heard: &[(&str, f32)], wanted: &str, task: Task) -> (Job, Vec<(String, Task)>, bool) {
+    let (mut bench, asked) = pool(heard);
+    let out = bench.dir.path().join("film.srt");
+    let output = Some(out.clone());
+    let id = bench.ask("film", &speech(&[(3.0, 1.0)]), |job| {
+        (job.source_lang, job.target_lang, job.task) = (None, wanted.parse().ok(), task);
+        job.output = output;
+    });
+    let job = bench.ended(id);
+    bench.stop();
+    let asked = asked.lock().unwrap().clone();
+    (job, asked, out.exists())
+}
+
+#[test]
+fn a_file_named_after_a_language_never_holds_another() {
+    let (job, asked, written) = untold(&[("en", 0.97), ("de", 0.01)], "de", Task::Transcribe);
+    assert_eq!((job.state, asked.len(), written), (JobState::Failed, 0, false));
+    assert!(job.error.as_ref().unwrap().contains("English is spoken"), "{:?}", job.error);
+
+    let (job, asked, written) = untold(&[("ja", 0.97), ("en", 0.01)], "en", Task::Transcribe);
+    assert_eq!((job.state, written), (JobState::Completed, true), "{:?}", job.error);
+    assert_eq!(asked[0], ("ja".to_string(), Task::Translate));
+}
+
+#[test]
+fn the_language_wanted_is_believed_where_the_odds_are_unclear() {
+    let (job, asked, written) = untold(&[("nl", 0.7), ("de", 0.2)], "de", Task::Transcribe);
+    assert_eq!((job.state, written), (JobState::Completed, true), "{:?}", job.error);
+    assert_eq!(asked[0], ("de".to_string(), Task::Transcribe));
+}
+
+#[test]
+fn a_language_that_was_found_stays_when_the_job_is_taken_up_again() {
+    let (mut bench, _) = pool(&[("de", 0.97)]);
+    bench.stop();
+    let stopped = Arc::new(AtomicU32::new(0));
+    let seen = stopped.clone();
+    bench.begin(1, 1, move |_, _, stop| {
+        seen.fetch_add(1, Ordering::SeqCst);
+        while !stop.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        Err(Error::Stopped)
+    });
+    let id = bench.ask("film", &speech(&[(3.0, 1.0)]), |job| job.source_lang = None);
+    while stopped.load(Ordering::SeqCst) == 0 {
+        std::thread::yield_now();
+    }
+    bench.stop();
+    bench.odds = odds(&[("ja", 0.97)]);
+    bench.begin(1, 1, |sound, _, _| Ok(say(sound)));
+    assert_eq!(bench.transcript(id).spoken.whisper_code(), "de");
     bench.stop();
 }

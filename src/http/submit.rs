@@ -124,7 +124,7 @@ pub struct CreateJob {
     pub file_name: Option<String>,
     /// The language spoken, in any ISO 639 spelling or by its English name; found out when absent.
     pub source_lang: Option<String>,
-    /// The language of the subtitle.
+    /// The language of the subtitle: that of the speech, or English for a translation.
     pub target_lang: String,
     /// `fast`, `balanced` or `best`; the setting `quality_preset` when absent.
     pub quality_preset: Option<String>,
@@ -138,8 +138,8 @@ pub struct CreateJob {
 
 /// Checks the request and submits its job.
 ///
-/// Fails with 400 for a bad preset, an unknown language or no such file, with 403 outside the library, and with 409
-/// and the job's id when the same work is there already.
+/// Fails with 400 for a bad preset, an unknown language, text that Whisper cannot make or no such file, with 403
+/// outside the library, and with 409 and the job's id when the same work is there already.
 pub async fn create(shared: &Data<Shared>, asked: CreateJob) -> Result<Submitted, Error> {
     let settings = shared.clone();
     let job = actix_web::web::block(move || from_path(&asked, &settings.settings))
@@ -165,6 +165,7 @@ fn from_path(asked: &CreateJob, settings: &Settings) -> Result<NewJob, Error> {
         asked.transcribe_or_translate.as_deref().map_or(Ok(Task::Transcribe), str::parse).map_err(bad)?;
     let source_lang = asked.source_lang.as_deref().filter(|l| !l.is_empty()).map(language).transpose()?;
     let target_lang = language(&asked.target_lang)?;
+    can_be_made(task, source_lang, target_lang)?;
     let path = inside_library(Path::new(&asked.file_path), &settings.library)?;
     let facts = path.metadata().map_err(|_| no_such_file(&path))?;
     if !facts.is_file() {
@@ -200,6 +201,22 @@ fn from_path(asked: &CreateJob, settings: &Settings) -> Result<NewJob, Error> {
     })
 }
 
+/// Fails with 400 for text that Whisper cannot make: a file named after one language must not hold another.
+fn can_be_made(task: Task, source: Option<Language>, target: Language) -> Result<(), Error> {
+    match (task, source) {
+        (Task::Translate, _) if target != Language::ENGLISH => Err(Error::Bad(format!(
+            "Whisper translates to English alone: ask for target_lang 'en', not '{}'",
+            target.answer_code()
+        ))),
+        (Task::Transcribe, Some(source)) if source != target => Err(Error::Bad(format!(
+            "{} text of {} speech is a translation: ask for transcribe_or_translate 'translate', to 'en' alone",
+            target.english_name(),
+            source.english_name()
+        ))),
+        _ => Ok(()),
+    }
+}
+
 fn no_such_file(path: &Path) -> Error {
     Error::Bad(format!("there is no file '{}' that the daemon can read", path.display()))
 }
@@ -212,7 +229,7 @@ fn inside_library(path: &Path, library: &[PathBuf]) -> Result<PathBuf, Error> {
     let outside = || {
         Error::Forbidden(format!(
             "'{}' is outside the library: allow its folder with LIBRARY_PATHS, --library PATH or the setting \
-             library_paths",
+             library",
             path.display()
         ))
     };

@@ -47,15 +47,39 @@ pub fn decided(stored: &[(u32, String)]) -> Option<Spoken> {
 /// stands, for Whisper follows it as far as it can.
 pub fn decide(label: Language, task: Task, odds: &LanguageOdds) -> Spoken {
     let kept = Spoken { language: label, task };
-    let Some((heard, p)) = odds.best() else { return kept };
-    let labelled = odds.0.iter().find(|(l, _)| *l == label).map_or(0.0, |(_, p)| *p);
-    if heard == label || labelled >= UNLIKELY || p <= SURE {
-        return kept;
-    }
+    let Some(heard) = contradicted(label, odds) else { return kept };
     match task {
         Task::Translate => Spoken { language: heard, task },
         Task::Transcribe if label == Language::ENGLISH => Spoken { language: heard, task: Task::Translate },
         Task::Transcribe => kept,
+    }
+}
+
+/// The other language that is clearly spoken.
+fn contradicted(label: Language, odds: &LanguageOdds) -> Option<Language> {
+    let (heard, p) = odds.best()?;
+    let labelled = odds.0.iter().find(|(l, _)| *l == label).map_or(0.0, |(_, p)| *p);
+    (heard != label && labelled < UNLIKELY && p > SURE).then_some(heard)
+}
+
+/// What is made of a job whose language nobody told. Text in the language that is wanted counts as its label.
+///
+/// Fails with one sentence when it would be in another: a file named after one language holds no other.
+pub fn found(job: &Job, odds: &LanguageOdds) -> Result<Spoken, String> {
+    let wanted = job.target_lang.filter(|_| job.task == Task::Transcribe);
+    let Some(wanted) = wanted else {
+        let language = odds.best().map_or(Language::ENGLISH, |(language, _)| language);
+        return Ok(Spoken { language, task: job.task });
+    };
+    let spoken = decide(wanted, job.task, odds);
+    match contradicted(wanted, odds) {
+        Some(heard) if spoken.language != heard => Err(format!(
+            "{} is spoken, and Whisper translates to English alone: there is no text in {} (say which language is \
+             spoken where that was heard wrongly)",
+            heard.english_name(),
+            wanted.english_name()
+        )),
+        _ => Ok(spoken),
     }
 }
 

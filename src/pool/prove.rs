@@ -4,7 +4,7 @@
 use super::board::Open;
 use super::device::Shared;
 use super::reader::Window;
-use super::worker::{Fault, fail, insist};
+use super::worker::{Fault, fail, settle};
 use super::{label, weights};
 use crate::dedup::{self, Audio};
 use crate::engine::LanguageOdds;
@@ -50,18 +50,7 @@ pub(super) fn prove(
         let again = if e.may_come() { Again::Later } else { Again::Never };
         return fail(shared, open, &why, again);
     }
-    let text = match serde_json::to_string(&spoken) {
-        Ok(text) => text,
-        Err(e) => return fail(shared, open, &e.to_string(), Again::Never),
-    };
-    // Stored beside the job, not in it: a later life needs the label to know that it was contradicted.
-    match insist(open, || shared.queue.end_window(&open.claim, label::MARK, &text)) {
-        Some(true) => {
-            open.task.get_or_init(|| spoken.task);
-            shared.board.tell_language(open, spoken.language)
-        }
-        _ => shared.lost(open),
-    }
+    settle(shared, open, spoken)
 }
 
 /// What an earlier `/detect-language` of the same sound told.

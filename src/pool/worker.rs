@@ -188,8 +188,28 @@ fn detect(shared: &Shared, seat: &mut Seat, open: &Arc<Open>, windows: &[Arc<Win
     if open.job.kind == JobKind::LanguageDetection {
         return answer(shared, open, &odds);
     }
-    // Not written down before the end: a job that is taken up again is heard as one whose language nobody told.
-    shared.board.tell_language(open, odds.best().map_or(Language::ENGLISH, |(language, _)| language));
+    match label::found(&open.job, &odds) {
+        Ok(spoken) => settle(shared, open, spoken),
+        Err(why) => fail(shared, open, &why, Again::Never),
+    }
+}
+
+/// Stores what is spoken and what is made of it, and lets the windows go.
+///
+/// It stands beside the job, not in it: a later life of the job goes by it, and still knows what was told and what
+/// was heard.
+pub(super) fn settle(shared: &Shared, open: &Open, spoken: label::Spoken) {
+    let text = match serde_json::to_string(&spoken) {
+        Ok(text) => text,
+        Err(e) => return fail(shared, open, &e.to_string(), Again::Never),
+    };
+    match insist(open, || shared.queue.end_window(&open.claim, label::MARK, &text)) {
+        Some(true) => {
+            open.task.get_or_init(|| spoken.task);
+            shared.board.tell_language(open, spoken.language)
+        }
+        _ => shared.lost(open),
+    }
 }
 
 /// The job with the task that is really done.
