@@ -2,9 +2,11 @@
 
 mod http_fixture;
 
-use http_fixture::client::{Reply, bazarr, bazarr_body, bazarr_head, connect, gunzip, plain};
+use http_fixture::client::{Reply, api, bazarr, bazarr_body, bazarr_head, connect, gunzip, plain};
 use http_fixture::{Daemon, exists, pcm, transcript, until};
 use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 use transcriptord::http::NoSpeech;
 use transcriptord::job::{JobId, JobKind, JobState, Options, Origin, Preset, Source, Task};
@@ -32,6 +34,35 @@ fn the_headers_leave_before_anybody_has_worked_on_the_job() {
     assert_eq!(reply.header("content-encoding"), Some("gzip"));
     assert_eq!(reply.header("x-accel-buffering"), Some("no"));
     assert_eq!(state(&daemon, job_id(&reply)), JobState::Queued);
+}
+
+#[test]
+fn a_slow_models_folder_holds_nobody_else_up() {
+    let (held, gate) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
+    let (seen, closed) = (held.clone(), gate.clone());
+    let daemon = Daemon::start_with(move |shared| {
+        shared.settings.rank = Arc::new(move |_, _, _| {
+            seen.fetch_add(1, Ordering::SeqCst);
+            while !closed.load(Ordering::SeqCst) {
+                std::thread::yield_now();
+            }
+            1
+        });
+    });
+    // More of them than threads that serve sockets.
+    let waiting: Vec<_> = (1..=4)
+        .map(|seed| {
+            let mut stream = connect(daemon.addr);
+            stream.write_all(&bazarr(ASR, &pcm(seed))).unwrap();
+            stream
+        })
+        .collect();
+    until("all to look at the models", || (held.load(Ordering::SeqCst) == 4).then_some(()));
+    assert_eq!(Reply::to(daemon.addr, &api("GET", "/status", "")).status, 200);
+    gate.store(true, Ordering::SeqCst);
+    for stream in waiting {
+        assert_eq!(Reply::head(stream).status, 200);
+    }
 }
 
 #[test]

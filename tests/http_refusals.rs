@@ -50,6 +50,8 @@ fn a_body_without_audio_is_refused_by_the_name_of_the_part() {
     check(&daemon, &with_body(ASR, &multipart(&[])), 422, "field audio_file: the multipart body");
     check(&daemon, &with_body(ASR, b""), 422, "field audio_file: the multipart body");
     check(&daemon, &with_body(ASR, b"no multipart at all"), 422, "field audio_file: the multipart body");
+    let endless = vec![7; 1 << 20];
+    check(&daemon, &with_body(ASR, &endless), 422, "field audio_file: the multipart body has no boundary");
     check(&daemon, &bazarr(ASR, b""), 422, "field audio_file: it is empty");
     check(&daemon, &api("POST", ASR, ""), 422, "field audio_file: it is empty");
     let body = bazarr_body(&pcm(1));

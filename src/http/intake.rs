@@ -146,6 +146,10 @@ pub async fn drain(body: Payload) -> Result<(), Error> {
 fn broken(e: actix_multipart::MultipartError) -> Error {
     use actix_multipart::MultipartError as Broken;
     match e {
+        // Of its buffer: it looks for a line's end that does not come.
+        Broken::Payload(PayloadError::Overflow) => {
+            Error::field(PART, "the multipart body has no boundary where one has to be")
+        }
         Broken::Payload(e) => cut_off(e),
         Broken::Incomplete => Error::field(PART, "the multipart body ends before its last boundary"),
         e => Error::field(PART, format_args!("the multipart body cannot be read: {e}")),

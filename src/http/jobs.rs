@@ -152,7 +152,7 @@ pub async fn clear(shared: Data<Shared>) -> Result<HttpResponse, Error> {
 #[utoipa::path(get, path = "/api/jobs/{id}/subtitle", tag = "jobs",
     params(
         ("id" = String, Path),
-        ("format" = Option<String>, Query, description = "`srt` (default), `vtt`, `txt`, `tsv`, `json`, `lrc`, `ass`"),
+        ("format" = Option<String>, Query, description = "`srt` (default), `vtt`, `txt`, `tsv`, `json`, `verbose_json`, `lrc`, `ass`"),
     ),
     responses(
         (status = 200, content_type = "text/plain", body = String), (status = 404, body = Detail),

@@ -13,7 +13,7 @@ use crate::job::{Job, JobState, NewJob};
 use crate::language::Language;
 use crate::queue::Submitted;
 use crate::subtitle::{Format, Highlight, Transcript, formats};
-use actix_web::web::{Data, Payload};
+use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
@@ -41,7 +41,7 @@ pub async fn status() -> HttpResponse {
     params(
         ("task" = Option<String>, Query, description = "`transcribe` (default) or `translate` (to English)"),
         ("language" = Option<String>, Query, description = "The language spoken; absent or `auto`: found out"),
-        ("output" = Option<String>, Query, description = "`srt` (default), `vtt`, `txt`, `tsv`, `json`, `lrc`, `ass`"),
+        ("output" = Option<String>, Query, description = "`srt` (default), `vtt`, `txt`, `tsv`, `json`, `verbose_json`, `lrc`, `ass`"),
         ("encode" = Option<bool>, Query, description = "`false`: bare samples, s16le, mono, 16 kHz"),
         ("video_file" = Option<String>, Query, description = "The video's path as the client sees it: a label"),
         ("initial_prompt" = Option<String>, Query, description = "Names and words to expect"),
@@ -66,7 +66,10 @@ pub async fn asr(
         Err(refused) => return intake::drain(body).await.and(Err(refused)),
     };
     let received = intake.receive(&req, body, asked.upload.raw).await?;
-    let job = submit::transcription(&asked, received, &shared.settings);
+    let (theirs, wish) = (shared.clone(), asked.clone());
+    // It looks at the models on the disk, and heartbeats run here.
+    let job = web::block(move || submit::transcription(&wish, received, &theirs.settings)).await;
+    let job = job.map_err(|_| Error::Stopping)?;
     let library = shared.settings.mapped_library();
     let job = beside::better(job, asked.upload.video_file.as_deref(), &library).await;
     let submitted = enter(&shared, job).await?;
@@ -99,7 +102,9 @@ pub async fn detect_language(
     let asked = UploadAsk::read(&params);
     let answer = async {
         let received = intake.receive(&req, body, asked.raw).await?;
-        let submitted = enter(&shared, submit::detection(&asked, received, &shared.settings)).await?;
+        let (theirs, wish) = (shared.clone(), asked.clone());
+        let job = web::block(move || submit::detection(&wish, received, &theirs.settings)).await;
+        let submitted = enter(&shared, job.map_err(|_| Error::Stopping)?).await?;
         reply(&req, &shared, submitted, &asked, Pulse::Spaces, Format::Json, detected).await
     };
     answer.await.unwrap_or_else(|e| e.without_body())
