@@ -30,6 +30,23 @@ fn a_list_names_what_can_be_pulled() {
 }
 
 #[test]
+fn a_file_that_is_no_model_is_listed_with_what_is_wrong_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("ggml-base.bin"), "<!DOCTYPE html>").unwrap();
+    let text = String::from_utf8(model(&["list", "--installed"], dir.path()).stdout).unwrap();
+    assert!(text.contains("  none\n  not usable: ") && text.contains("a web page"), "{text}");
+}
+
+#[test]
+fn weights_that_cannot_be_made_are_refused_with_those_that_can() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = model(&["import", "--weights", "q4", "."], dir.path());
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("--weights: 'q4' is not one of f16, bf16, q8_0, q5_1"), "{text}");
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
 fn a_model_that_is_absent_is_answered_with_the_ways_to_get_it() {
     let dir = tempfile::tempdir().unwrap();
     let output = model(&["path", "base"], dir.path());

@@ -66,7 +66,7 @@ fn told(config: &Config, key: &str) -> String {
         ip if ip.is_ipv6() => format!("[{ip}]"),
         ip => ip.to_string(),
     };
-    let mut text = format!("API key:            {key}\nEndpoint in Bazarr:  http://{host}:{port}/{key}\n");
+    let mut text = format!("API key:             {key}\nEndpoint in Bazarr:  http://{host}:{port}/{key}\n");
     match config.doors.auth_required {
         AuthRequired::Never => text += "No caller needs the key: auth_required is 'never'.\n",
         AuthRequired::External => {

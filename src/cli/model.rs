@@ -111,7 +111,7 @@ fn folder(flag: Option<String>) -> Result<PathBuf, Failure> {
 }
 
 fn list(dir: &Path, installed_only: bool) -> String {
-    let installed = model::installed(dir);
+    let (installed, broken) = model::survey(dir);
     let mut text = format!("Installed in {}:\n", dir.display());
     for model in &installed {
         let header = &model.header;
@@ -119,6 +119,9 @@ fn list(dir: &Path, installed_only: bool) -> String {
     }
     if installed.is_empty() {
         text += "  none\n";
+    }
+    for error in broken {
+        text += &format!("  not usable: {error}\n");
     }
     if installed_only {
         return text;
@@ -167,8 +170,10 @@ impl Pull {
 
 impl Import {
     fn run(self) -> Result<(), Failure> {
-        let weights: WeightType =
-            self.weights.parse().map_err(|e| Failure::Usage(format!("--weights: {e}")))?;
+        let weights: WeightType = self.weights.parse().map_err(|_| {
+            let text = format!("--weights: '{}' is not one of f16, bf16, q8_0, q5_1", self.weights);
+            Failure::Usage(text)
+        })?;
         let dir = folder(self.models_dir)?;
         if self.folders.is_empty() {
             return Err(Failure::Usage("say which folder holds the model".to_string()));
