@@ -78,6 +78,10 @@ fn the_key_is_printed_with_what_to_enter_in_bazarr() {
     let text = says(home.path(), &["key", "--listen", "192.168.1.5:9000"]);
     assert!(text.contains(&format!("http://192.168.1.5:9000/{key}\n")), "{text}");
     let text = says(home.path(), &["key"]);
+    assert!(
+        text.contains("/.local/share/transcriptord/api_key; a daemon with another data folder"),
+        "{text}"
+    );
     assert!(text.contains("--listen 0.0.0.0:9000"), "{text}");
 }
 

@@ -74,6 +74,11 @@ fn told(config: &Config, key: &str) -> String {
         }
         AuthRequired::Always => {}
     }
+    if config.doors.api_key.is_none() {
+        let file = http::key::path(&config.data_dir);
+        text +=
+            &format!("It is the key in {}; a daemon with another data folder has its own.\n", file.display());
+    }
     if ip.is_loopback() {
         text += "The daemon listens for this machine alone: 'transcriptord serve --listen 0.0.0.0:9000' lets others \
                  in.\n";

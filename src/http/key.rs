@@ -10,6 +10,8 @@ use uuid::Uuid;
 pub enum Error {
     #[error("the API key in {}: {why}; delete the file and a new key is made at the next start", .path.display())]
     File { path: PathBuf, why: io::Error },
+    #[error("the API key in {} belongs to another user: ask for it as that user, or with sudo", .0.display())]
+    Foreign(PathBuf),
 }
 
 /// Where the key of this data folder is.
@@ -23,6 +25,7 @@ pub fn read(data_dir: &Path) -> Result<Option<String>, Error> {
     let text = match fs::read_to_string(&path) {
         Ok(text) => text.trim().to_string(),
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => return Err(Error::Foreign(path)),
         Err(why) => return Err(Error::File { path, why }),
     };
     if text.is_empty() {
@@ -85,6 +88,20 @@ mod tests {
             makers.into_iter().map(|maker| maker.join().unwrap()).collect()
         });
         assert!(keys.iter().all(|key| *key == keys[0]));
+    }
+
+    #[test]
+    fn the_key_of_another_user_is_not_to_be_deleted() {
+        // SAFETY: asks the kernel for a number.
+        if unsafe { libc::geteuid() } == 0 {
+            eprintln!("SKIPPED: root may read every file");
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        read_or_make(dir.path()).unwrap();
+        fs::set_permissions(path(dir.path()), fs::Permissions::from_mode(0o000)).unwrap();
+        let error = read(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("with sudo") && !error.contains("delete"), "{error}");
     }
 
     #[test]
