@@ -194,6 +194,22 @@ fn a_job_is_cancelled_and_retried_only_where_that_makes_sense() {
 }
 
 #[test]
+fn a_job_whose_audio_is_no_longer_kept_is_not_retried() {
+    let daemon = Daemon::start();
+    let reply = Reply::to(daemon.addr, &bazarr("/asr?encode=false&async=true", &pcm(1)));
+    let id = reply.json()["id"].as_str().unwrap().to_string();
+    daemon.queue.cancel(id.parse().unwrap()).unwrap();
+    let upload = daemon.spool_dir.join(&daemon.spooled()[0]);
+    let aside = daemon.spool_dir.join(".aside");
+    std::fs::rename(&upload, &aside).unwrap();
+    let (status, answer) = call(&daemon, "POST", &format!("/api/jobs/{id}/retry"), "");
+    assert_eq!(status, 400);
+    assert!(answer["detail"].as_str().unwrap().contains("no longer kept: send it again"), "{answer}");
+    std::fs::rename(&aside, &upload).unwrap();
+    assert_eq!(call(&daemon, "POST", &format!("/api/jobs/{id}/retry"), "").0, 200);
+}
+
+#[test]
 fn the_priority_can_be_changed_while_it_matters() {
     let daemon = Daemon::start();
     let id = create(&daemon, "a.mkv")["id"].as_str().unwrap().to_string();

@@ -6,8 +6,8 @@ use super::params::{Json, Params};
 use super::submit::{self, CreateJob};
 use super::view::{JobPage, JobStats, JobView, Message};
 use super::{Shared, ask};
-use crate::job::{Job, JobId, JobKind, JobState};
-use crate::queue::{Moved, Stored};
+use crate::job::{Job, JobId, JobKind, JobState, Source};
+use crate::queue::{self, Moved, Stored};
 use crate::subtitle::{Format, Highlight, Transcript, formats};
 use actix_web::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use actix_web::web::{Data, Path};
@@ -94,6 +94,7 @@ pub async fn create(shared: Data<Shared>, Json(asked): Json<CreateJob>) -> Resul
     responses((status = 200, body = JobView), (status = 400, body = Detail), (status = 404, body = Detail)))]
 pub async fn retry(shared: Data<Shared>, id: Path<String>) -> Result<HttpResponse, Error> {
     let (id, queue) = (job_id(&id)?, shared.queue.clone());
+    its_audio_is_here(&shared, id).await?;
     let job = match ask(move || queue.retry(id)).await? {
         Moved::Refused(state @ (JobState::Failed | JobState::Cancelled)) => {
             let why = "another job for the same work is queued or running";
@@ -102,6 +103,26 @@ pub async fn retry(shared: Data<Shared>, id: Path<String>) -> Result<HttpRespons
         other => moved(id, other, "retried")?,
     };
     Ok(HttpResponse::Ok().json(JobView::from(&job)))
+}
+
+/// Fails with 400 for a job whose upload has made room for others: it could only fail, and the same upload sent again
+/// would then be held back.
+async fn its_audio_is_here(shared: &Data<Shared>, id: JobId) -> Result<(), Error> {
+    let theirs = shared.clone();
+    let gone = ask(move || {
+        let job = theirs.queue.get(id)?;
+        let again = job.filter(|job| matches!(job.state, JobState::Failed | JobState::Cancelled));
+        Ok::<_, queue::Error>(again.is_some_and(|job| match &job.source {
+            Source::Spool { hash, .. } if job.home.as_deref() == Some(&theirs.settings.node) => {
+                !theirs.spool.path(hash).exists()
+            }
+            _ => false,
+        }))
+    });
+    if gone.await? {
+        return Err(Error::Bad(format!("the audio of job {id} is no longer kept: send it again")));
+    }
+    Ok(())
 }
 
 /// Ends a job that is not at its end.
