@@ -84,7 +84,8 @@ pub fn run(config: Config) -> Result<(), Error> {
     log::info!("whisper.cpp: {}", engine::system_info());
     let _lock = lock(&config.data_dir)?;
     let store = Store::open(&config.database_url)?;
-    let queue = Queue::new(store, node(), Arc::new(System));
+    let setup = setup(&config);
+    let queue = values::queue(store, setup.node.clone(), setup.told);
     if config.pool == PoolMode::InProcess {
         // A crash in here took the whole daemon: it is charged now.
         queue.release_dead(&config.device)?;
@@ -103,7 +104,7 @@ pub fn run(config: Config) -> Result<(), Error> {
         let config = config.clone();
         move || missing_model(&config)
     };
-    let children = Arc::new(Children::start(setup(&config), queue.clone(), place, Box::new(missing))?);
+    let children = Arc::new(Children::start(setup, queue.clone(), place, Box::new(missing))?);
     log_what_is_missing(&config);
     reap_now_and_then(queue.clone())?;
     let doors = &config.doors;
@@ -199,17 +200,17 @@ pub fn attached(fd: i32) -> Result<(), Error> {
         Some(Order::Begin(setup)) => *setup,
         _ => return Ok(()),
     };
-    let queue = Queue::new(Store::open(&setup.database_url)?, setup.node.clone(), Arc::new(System));
+    let queue = values::queue(Store::open(&setup.database_url)?, setup.node.clone(), setup.told);
     Ok(pool::device::run(setup, queue, Some(link))?)
 }
 
 /// A worker on its own, beside daemons that share its database: claims, works, and gives its jobs back at SIGTERM.
 pub fn worker(config: &Config) -> Result<(), Error> {
     built_for(config)?;
-    let queue = Queue::new(Store::open(&config.database_url)?, node(), Arc::new(System));
+    let setup = Setup { idle_ms: 0, ..setup(config) };
+    let queue = values::queue(Store::open(&config.database_url)?, setup.node.clone(), setup.told);
     log_what_is_missing(config);
     let (ours, theirs) = UnixStream::pair()?;
-    let setup = Setup { idle_ms: 0, ..setup(config) };
     let pool = std::thread::Builder::new()
         .name("device".into())
         .spawn(move || pool::device::run(setup, queue, Some(theirs)))?;

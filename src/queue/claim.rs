@@ -87,6 +87,7 @@ impl Queue {
             if let Some(job) = jobs::by_id(tx, claim.job)? {
                 facts::drop_failed_key(tx, &job.key)?;
             }
+            self.tell_end(tx, claim.job, now)?;
             Ok(true)
         })?;
         Ok(self.tell(held, Notice::Changed(claim.job)))
@@ -108,7 +109,7 @@ impl Queue {
                     let not_before = now.saturating_add(retry_delay(job.retry_count));
                     jobs::try_again(tx, claim, error, not_before, now)
                 }
-                Again::Yes | Again::Never => give_up(tx, &job, claim, error, now),
+                Again::Yes | Again::Never => self.give_up(tx, &job, claim, error, now),
             }
         })?;
         Ok(self.tell(held, Notice::Changed(claim.job)))
@@ -120,6 +121,27 @@ impl Queue {
         let now = self.now();
         let held = self.store.write(Durability::Normal, |tx| put_back(tx, claim, now))?;
         Ok(self.tell(held, Notice::Added(claim.job)))
+    }
+
+    /// Fails the job for good and holds its key back, longer each time.
+    pub(super) fn give_up(
+        &self,
+        tx: &mut dyn Tx,
+        job: &Job,
+        claim: &Claim,
+        error: &str,
+        now: Millis,
+    ) -> store::Result<bool> {
+        if !jobs::fail(tx, claim, error, now)? {
+            return Ok(false);
+        }
+        windows::unmark_all(tx, claim.job)?;
+        let before = facts::failed_key(tx, &job.key)?.map_or(0, |f| f.times);
+        let until = now.saturating_add(back_off(before));
+        let failed = facts::FailedKey { times: before.saturating_add(1), until, job: job.id };
+        facts::put_failed_key(tx, &job.key, failed)?;
+        self.tell_end(tx, claim.job, now)?;
+        Ok(true)
     }
 
     fn tell(&self, held: bool, notice: Notice) -> bool {
@@ -136,25 +158,6 @@ pub(super) fn put_back(tx: &mut dyn Tx, claim: &Claim, now: Millis) -> store::Re
         windows::unmark_all(tx, claim.job)?;
     }
     Ok(held)
-}
-
-/// Fails the job for good and holds its key back, longer each time.
-pub(super) fn give_up(
-    tx: &mut dyn Tx,
-    job: &Job,
-    claim: &Claim,
-    error: &str,
-    now: Millis,
-) -> store::Result<bool> {
-    if !jobs::fail(tx, claim, error, now)? {
-        return Ok(false);
-    }
-    windows::unmark_all(tx, claim.job)?;
-    let before = facts::failed_key(tx, &job.key)?.map_or(0, |f| f.times);
-    let until = now.saturating_add(back_off(before));
-    let failed = facts::FailedKey { times: before.saturating_add(1), until, job: job.id };
-    facts::put_failed_key(tx, &job.key, failed)?;
-    Ok(true)
 }
 
 /// 30 s, 1 min, 2 min … at most about 8.5 h.

@@ -1,10 +1,11 @@
 //! What people do to jobs and to the queue: cancel, retry, reorder, pause, clear. Knows no faces.
 
+use super::deliveries::KEPT_MS;
 use super::{Notice, Queue, Result};
 use crate::clock::Millis;
 use crate::job::{Event, Job, JobId, JobState};
 use crate::store::db::{Durability, Tx};
-use crate::store::{self, facts, jobs, results, windows};
+use crate::store::{self, deliveries, facts, jobs, results, windows};
 
 /// The fact that `claim_pick` looks at.
 const PAUSED: &str = "queue_paused";
@@ -27,7 +28,11 @@ impl Queue {
         let now = self.now();
         let moved = self.act(id, Some(Event::Cancel), |tx, job| {
             windows::unmark_all(tx, id)?;
-            jobs::cancel(tx, id, job.state, now)
+            let ended = jobs::cancel(tx, id, job.state, now)?;
+            if ended {
+                self.tell_end(tx, id, now)?;
+            }
+            Ok(ended)
         })?;
         if matches!(moved, Moved::Done(_)) {
             self.announce(Notice::Cancelled(id));
@@ -86,7 +91,9 @@ impl Queue {
     /// Retention: removes jobs that ended before `jobs_before` and the results of jobs completed before
     /// `results_before`. Gives the number of jobs and results removed.
     pub fn prune(&self, jobs_before: Millis, results_before: Millis) -> Result<u64> {
+        let now = self.now();
         Ok(self.store.write(Durability::Normal, |tx| {
+            deliveries::prune(tx, now.saturating_sub(KEPT_MS))?;
             facts::prune_failed_keys(tx, jobs_before)?;
             Ok(jobs::prune(tx, jobs_before)? + results::prune(tx, results_before)?)
         })?)

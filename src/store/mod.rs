@@ -2,6 +2,7 @@
 //! comes first and what is tried again is the queue's.
 
 pub mod db;
+pub(crate) mod deliveries;
 mod error;
 pub(crate) mod facts;
 pub(crate) mod jobs;

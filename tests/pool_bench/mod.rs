@@ -16,7 +16,7 @@ use transcriptord::pool::device;
 use transcriptord::pool::hints::{self, Order};
 use transcriptord::pool::setup::Setup;
 use transcriptord::pool::weights::{self, Loaded, Weights};
-use transcriptord::queue::Queue;
+use transcriptord::queue::{Queue, Told};
 use transcriptord::store::Store;
 use transcriptord::subtitle::{Transcript, Word};
 
@@ -81,6 +81,7 @@ impl Bench {
             lease_ms: 60_000,
             ageing_ms_per_point: 0,
             idle_ms: 0,
+            told: Told::None,
         };
         let queue = self.queue.clone();
         self.link = link;
