@@ -2,8 +2,10 @@
 //! either is stored.
 
 use crate::clock::{Clock, Millis};
+use crate::device;
 use crate::queue::{self, Queue};
 use crate::spool::{self, Evicted, Keep, Need, Spool};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -13,6 +15,8 @@ const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// An upload's job is entered within this.
 const ENTRY: Duration = Duration::from_secs(60);
+/// With less than this left on its disk the daemon is in danger: the database of a large queue takes as much.
+const FEW_BYTES: u64 = 64 << 20;
 /// Bazarr's `/asr` follows its `/detect-language` within minutes.
 const GRACE: Duration = Duration::from_secs(15 * 60);
 
@@ -22,6 +26,11 @@ pub enum Error {
     Queue(#[from] queue::Error),
     #[error(transparent)]
     Spool(#[from] spool::Error),
+}
+
+/// The bytes left on the disk that holds `path`, when they are few.
+pub fn nearly_full(path: &Path) -> Option<u64> {
+    device::free_bytes(path).filter(|free| *free < FEW_BYTES)
 }
 
 /// What is kept, and how long.
@@ -64,7 +73,11 @@ pub fn start(queue: Queue, spool: Arc<Spool>, clock: Arc<dyn Clock>, rules: Rule
                     Err(e) => log::warn!("old jobs cannot be removed: {e}"),
                 }
             }
-            let need = spool.wait_for_need(LOOK_EVERY).unwrap_or(Need::Quota);
+            let mut need = spool.wait_for_need(LOOK_EVERY).unwrap_or(Need::Quota);
+            // The database needs room too, and so do the files beside the films.
+            if nearly_full(spool.dir()).is_some() {
+                need = Need::Disk;
+            }
             match make_room(&queue, &spool, &rules, need) {
                 Ok(done) if done.files > 0 => {
                     log::info!("{} uploads were removed to make room ({} MB)", done.files, done.bytes >> 20)

@@ -12,6 +12,7 @@ use crate::device::Device;
 use crate::handover::{self, Successor};
 use crate::housekeeping::{self, Rules};
 use crate::http;
+use crate::job::JobId;
 use crate::notify::{self, Event};
 use crate::pool::children::{Children, Place};
 use crate::pool::hints::{self, Order};
@@ -86,14 +87,7 @@ pub fn run(config: Config) -> Result<(), Error> {
     let store = Store::open(&config.database_url)?;
     let setup = setup(&config);
     let queue = values::queue(store, setup.node.clone(), setup.told);
-    if config.pool == PoolMode::InProcess {
-        // A crash in here took the whole daemon: it is charged now.
-        queue.release_dead(&config.device)?;
-    }
-    let released = queue.release_node()?;
-    if !released.is_empty() {
-        log::info!("{} jobs that were being done go on", released.len());
-    }
+    take_up(&config, &queue)?;
     let spool = Arc::new(Spool::open(&config.data_dir.join("spool"))?);
     let place = match config.pool {
         // The program of this very process, also when its file was replaced meanwhile.
@@ -158,6 +152,30 @@ pub fn run(config: Config) -> Result<(), Error> {
     match ending {
         Ending::Stop => Ok(()),
         Ending::Handover => Err(Error::Successor(successor.become_with(&kept))),
+    }
+}
+
+/// Gives the jobs of this node's earlier life back to the queue.
+fn take_up(config: &Config, queue: &Queue) -> Result<(), Error> {
+    if config.pool == PoolMode::InProcess {
+        // A crash in here took the whole daemon: it is charged now.
+        wait_or(queue.release_dead(&config.device))?;
+    }
+    let released = wait_or(queue.release_node())?;
+    if !released.is_empty() {
+        log::info!("{} jobs that were being done go on", released.len());
+    }
+    Ok(())
+}
+
+/// What passes by itself is no reason not to start.
+fn wait_or(released: queue::Result<Vec<JobId>>) -> Result<Vec<JobId>, Error> {
+    match released {
+        Err(queue::Error::Store(e)) if e.passes() => {
+            log::error!("{e}; jobs that were being done go on when their leases have ended");
+            Ok(Vec::new())
+        }
+        other => Ok(other?),
     }
 }
 
@@ -263,14 +281,23 @@ fn log_what_is_missing(config: &Config) {
 
 fn reap_now_and_then(queue: Queue) -> std::io::Result<()> {
     let reap = move || {
+        let mut failed = false;
         loop {
             std::thread::sleep(REAP_EVERY);
+            if failed {
+                // Who could not renew a lease for want of room comes first when there is some.
+                failed = queue.check_room().is_err();
+                continue;
+            }
             match queue.reap() {
                 Ok(ids) if !ids.is_empty() => {
                     log::warn!("{} jobs of a node that is gone go on here", ids.len())
                 }
                 Ok(_) => {}
-                Err(e) => log::warn!("cannot look for leases that ended: {e}"),
+                Err(e) => {
+                    log::warn!("cannot look for leases that ended: {e}");
+                    failed = true;
+                }
             }
         }
     };

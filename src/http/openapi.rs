@@ -3,8 +3,8 @@
 use super::{jobs, provider, result, system, workers};
 use actix_web::http::StatusCode;
 use utoipa::OpenApi;
-use utoipa::openapi::RefOr;
 use utoipa::openapi::path::Operation;
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -49,10 +49,20 @@ struct Document;
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut document = Document::openapi();
     for item in document.paths.paths.values_mut() {
+        let changes = [&mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
+        changes.into_iter().flatten().for_each(may_lack_room);
         let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
         operations.into_iter().flatten().for_each(complete);
     }
     document
+}
+
+/// Whatever is changed is written down.
+fn may_lack_room(operation: &mut Operation) {
+    let json = ContentBuilder::new().schema(Some(Ref::from_schema_name("Detail"))).build();
+    let refused = ResponseBuilder::new().content("application/json", json).build();
+    let responses = &mut operation.responses.responses;
+    responses.entry("507".into()).or_insert_with(|| RefOr::T(refused));
 }
 
 /// Two handlers may have the same name, two operations must not; and each response must be described.

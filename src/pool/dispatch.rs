@@ -4,7 +4,7 @@ use super::board::Open;
 use super::device::{Event, Shared};
 use super::hints::Order;
 use super::reader::{self, Reader};
-use super::{label, source, worker};
+use super::{finish, label, source, worker};
 use crate::job::{Claim, Job, JobId, JobKind, Stage};
 use crate::language::Language;
 use crate::queue::{Again, Begun, ClaimAsk, OPENING};
@@ -42,9 +42,9 @@ pub fn run(shared: &Arc<Shared>, events: &Receiver<Event>) {
             Ok(Event::Order(Order::Added | Order::Begin(_)) | Event::Closed)
             | Err(RecvTimeoutError::Timeout) => {}
         }
-        if renewed.elapsed() >= renew_every {
+        // Without room in the database this is tried at every turn, lest the lease is over when there is some.
+        if renewed.elapsed() >= renew_every && renew(shared) {
             renewed = Instant::now();
-            renew(shared);
         }
     }
 }
@@ -138,6 +138,9 @@ fn read(shared: &Arc<Shared>, open: &Arc<Open>) {
         Ok(_) => {}
         Err(e) => log::warn!("job {id}: {e}"),
     }
+    if let Some(Err(e)) = open.job.output.as_deref().map(finish::try_out) {
+        return worker::unwritten(shared, open, &e);
+    }
     worker::tell(shared, open, Stage::ExtractingAudio);
     let read = (|| {
         let sound = source::open(&open.job, &shared.setup.spool_dir, 0)?;
@@ -205,14 +208,20 @@ fn silent_or_done(shared: &Arc<Shared>, open: &Arc<Open>) {
     worker::end(shared, open, language);
 }
 
-fn renew(shared: &Shared) {
+/// False: not every lease could be written.
+fn renew(shared: &Shared) -> bool {
+    let mut written = true;
     for open in shared.board.opened() {
         match shared.queue.renew(&open.claim, shared.setup.lease_ms) {
             Ok(true) => {}
             Ok(false) => shared.lost(&open),
-            Err(e) => log::warn!("lease of job {}: {e}", open.job.id),
+            Err(e) => {
+                log::warn!("lease of job {}: {e}", open.job.id);
+                written = false;
+            }
         }
     }
+    written
 }
 
 fn give_back(shared: &Shared, open: &Open) {

@@ -10,6 +10,9 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+/// More than the subtitle of a long film takes.
+const ROOM: usize = 256 << 10;
+
 /// What is kept of a window when it is done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
@@ -45,14 +48,33 @@ pub fn write(job: &Job, transcript: &Transcript) -> io::Result<Option<PathBuf>> 
     Ok(Some(path.clone()))
 }
 
-/// Writes a file so that it is complete or absent whatever happens meanwhile.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+/// Fails as writing the subtitle file would, now instead of after hours of work. What it writes for that is gone again.
+pub fn try_out(path: &Path) -> io::Result<()> {
+    let partial = partial(path)?;
+    let written = std::fs::write(&partial, vec![0; ROOM]);
+    // Made by nobody but us; that it cannot be removed changes nothing.
+    let _ = std::fs::remove_file(&partial);
+    written
+}
+
+/// Whether an error means that the disk is full.
+pub fn is_full(e: &io::Error) -> bool {
+    matches!(e.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// Beside the file, under a name that nothing looks for.
+fn partial(path: &Path) -> io::Result<PathBuf> {
     let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     let mut partial = std::ffi::OsString::from(".");
     partial.push(name);
     partial.push(format!(".{}.partial", std::process::id()));
-    let partial = dir.join(partial);
+    Ok(path.with_file_name(partial))
+}
+
+/// Writes a file so that it is complete or absent whatever happens meanwhile.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let partial = partial(path)?;
     let written = (|| {
         let mut file = File::create(&partial)?;
         file.write_all(bytes)?;
@@ -79,6 +101,14 @@ mod tests {
         write_whole(&path, b"two").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_can_be_written_is_tried_out_without_a_trace() {
+        let dir = tempfile::tempdir().unwrap();
+        try_out(&dir.path().join("film.eng.srt")).unwrap();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+        assert!(try_out(Path::new("/no/such/folder/a.srt")).is_err());
     }
 
     #[test]

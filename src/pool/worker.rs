@@ -12,6 +12,8 @@ use crate::engine::{self, Ask, Context, Engine, LanguageOdds, Session, Sound};
 use crate::job::{Job, JobKind, Preset, Stage};
 use crate::language::Language;
 use crate::queue::{self, Again, Begun, Outcome, Progress};
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -249,10 +251,7 @@ pub(super) fn end(shared: &Shared, open: &Arc<Open>, language: Language) {
     let finished_text = finish::lay_out(checkpoints, language, open.task(), duration_ms);
     let output_path = match finish::write(&open.job, &finished_text.transcript) {
         Ok(path) => path,
-        Err(e) => {
-            let path = open.job.output.as_deref().unwrap_or(std::path::Path::new(""));
-            return fail(shared, open, &format!("cannot write {}: {e}", path.display()), Again::Yes);
-        }
+        Err(e) => return unwritten(shared, open, &e),
     };
     let (result, report) = match (
         serde_json::to_string(&finished_text.transcript),
@@ -280,11 +279,26 @@ fn finished(shared: &Shared, open: &Open, outcome: &Outcome) {
     }
 }
 
+/// The subtitle file cannot be written. Room on the disk is waited for, the work done is kept meanwhile.
+pub(super) fn unwritten(shared: &Shared, open: &Open, e: &io::Error) {
+    let path = open.job.output.as_deref().unwrap_or(Path::new("")).display();
+    if finish::is_full(e) {
+        let why =
+            format!("cannot write {path}: the disk is full; free some space, then the job goes on by itself");
+        return fail(shared, open, &why, Again::Later);
+    }
+    fail(shared, open, &format!("cannot write {path}: {e}"), Again::Yes)
+}
+
 /// Fails the attempt and closes the job here.
 pub(super) fn fail(shared: &Shared, open: &Open, why: &str, again: Again) {
     log::warn!("job {} ({}): {why}", open.job.id, open.job.file_name);
     let _ = insist(open, || shared.queue.fail(&open.claim, why, again));
-    shared.closed(open, false);
+    match again {
+        // It waits; nothing has failed that counts.
+        Again::Later => shared.lost(open),
+        Again::Yes | Again::Never => shared.closed(open, false),
+    }
 }
 
 fn lost(shared: &Shared, open: &Open) {

@@ -31,7 +31,8 @@ pub struct ClaimAsk<'a> {
 pub enum Again {
     /// Back to the queue with growing delay until `max_retries` are used up, then failed.
     Yes,
-    /// Something on this machine is missing that may come (a model, ffmpeg): asked again soon, nothing is counted.
+    /// Something on this machine is missing that may come (a model, ffmpeg, room on a disk): asked again soon, nothing
+    /// is counted.
     Later,
     Never,
 }

@@ -11,7 +11,7 @@ use crate::pool::setup::Setup;
 use crate::push::{self, Push};
 use crate::queue::{Queue, Told};
 use crate::store::Store;
-use crate::{audio, http, model};
+use crate::{audio, housekeeping, http, model};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -157,5 +157,12 @@ pub(super) fn missing_model(config: &Config) -> Option<String> {
 pub(super) fn reasons(config: &Config) -> Vec<String> {
     let mut reasons: Vec<String> = missing_model(config).into_iter().collect();
     reasons.extend(audio::missing_tools());
+    reasons.extend(housekeeping::nearly_full(&config.data_dir).map(|free| {
+        format!(
+            "the disk that holds {} has {} MB left: free some space, without it uploads are refused and jobs wait",
+            config.data_dir.display(),
+            free >> 20
+        )
+    }));
     reasons
 }

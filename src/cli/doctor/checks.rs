@@ -54,7 +54,7 @@ fn data_folder(config: &Config, _: Option<&Path>) -> Vec<Finding> {
     };
     let mut found = vec![ok("data folder", is)];
     let needs = "an upload of three hours takes 0.35 GB until its subtitle is made";
-    found.extend(free_bytes(nearest).map(|free| {
+    found.extend(device::free_bytes(nearest).map(|free| {
         let is = format!("{:.1} GB free", free as f64 / GB as f64);
         match free {
             _ if free < GB / 2 => fail("disk", is, format!("make room: {needs}")),
@@ -233,14 +233,4 @@ fn writable(path: &Path) -> bool {
     let Ok(name) = CString::new(path.as_os_str().as_bytes()) else { return false };
     // SAFETY: `name` is a C string that outlives the call.
     unsafe { libc::access(name.as_ptr(), libc::W_OK) == 0 }
-}
-
-/// Bytes that an ordinary user may still write there (statvfs(3)).
-fn free_bytes(path: &Path) -> Option<u64> {
-    let name = CString::new(path.as_os_str().as_bytes()).ok()?;
-    // SAFETY: all-zero bytes are a valid `statvfs`, a struct of plain integers.
-    let mut found: libc::statvfs = unsafe { std::mem::zeroed() };
-    // SAFETY: `name` is a C string and `found` a writable `statvfs`; both outlive the call.
-    let done = unsafe { libc::statvfs(name.as_ptr(), &mut found) };
-    (done == 0).then(|| found.f_bavail * found.f_frsize)
 }
