@@ -23,9 +23,6 @@ pub enum Told {
 /// Puts the end of a job into words: JSON. The event is `job.` and the state.
 pub type Words = fn(event: &str, job: &Job) -> serde_json::Result<String>;
 
-/// After the end, when nobody has taken it: then there is no receiver any more.
-pub(super) const KEPT_MS: Millis = 30 * 24 * 3_600_000;
-
 impl Queue {
     /// This queue, keeping words about the ends it makes.
     pub fn telling(self, told: Told, words: Words) -> Queue {

@@ -13,6 +13,7 @@ mod submit;
 mod wait;
 mod windows;
 
+pub use crate::store::facts::Mark;
 pub use crate::store::jobs::Progress;
 pub use crate::store::results::{Outcome, Stored};
 pub use claim::{Again, ClaimAsk};

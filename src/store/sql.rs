@@ -78,6 +78,10 @@ statements! {
     JOBS_NEWEST = "jobs_newest",
     JOBS_NEWEST_IN_STATE = "jobs_newest_in_state",
     JOBS_PRUNE = "jobs_prune",
+    MARK_DROP = "mark_drop",
+    MARK_GET = "mark_get",
+    MARK_PUT = "mark_put",
+    MARKS_PRUNE = "marks_prune",
     MIGRATION_DONE = "migration_done",
     MIGRATIONS_NEWEST = "migrations_newest",
     MIGRATIONS_TABLE = "migrations_table",
@@ -120,4 +124,5 @@ impl Migration {
 pub static MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "initial", sqlite: include_str!("../../sql/sqlite/001_initial.sql") },
     Migration { version: 2, name: "deliveries", sqlite: include_str!("../../sql/sqlite/002_deliveries.sql") },
+    Migration { version: 3, name: "marks", sqlite: include_str!("../../sql/sqlite/003_marks.sql") },
 ];
