@@ -235,6 +235,8 @@ fn launch(shared: &Shared) -> io::Result<(Running, UnixStream)> {
             let fd = theirs.as_raw_fd();
             let mut command = Command::new(program);
             command.args(["worker", "--hints", &fd.to_string()]).stdin(Stdio::null());
+            // It says as much as this process does.
+            command.args(["--log-level", log::max_level().as_str()]);
             // SAFETY: between fork and exec only async-signal-safe calls are made.
             unsafe {
                 command.pre_exec(move || {

@@ -7,7 +7,7 @@ use super::reader::{self, Reader};
 use super::{finish, label, source, worker};
 use crate::job::{Claim, Job, JobId, JobKind, Stage};
 use crate::language::Language;
-use crate::queue::{Again, Begun, ClaimAsk, OPENING};
+use crate::queue::{Again, Begun, ClaimAsk, OPENING, Place};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -62,7 +62,7 @@ fn claim(shared: &Arc<Shared>) {
         }
         let full = words >= shared.setup.concurrent.max(1);
         let least = shared.board.least_urgent(JobKind::Transcription).filter(|_| full);
-        let above = least.as_ref().map(|(_, priority)| *priority);
+        let above = least.as_ref().map(|(_, place)| *place);
         let Some((job, claim)) = ask(shared, &[JobKind::Transcription], above) else { return };
         if let Some((least, _)) = &least {
             log::info!("job {} gives way to job {} and goes on later", least.job.id, job.id);
@@ -84,7 +84,7 @@ fn reorder(shared: &Shared) {
     }
 }
 
-fn ask(shared: &Shared, kinds: &[JobKind], above: Option<i64>) -> Option<(Job, Claim)> {
+fn ask(shared: &Shared, kinds: &[JobKind], above: Option<Place>) -> Option<(Job, Claim)> {
     let ask = ClaimAsk {
         device: shared.setup.device.clone(),
         kinds,

@@ -117,7 +117,7 @@ fn decode(shared: &Shared, seat: &mut Seat, open: &Arc<Open>, window: &Window, l
             let _ = shared.queue.drop_window(&open.claim, window.index);
             shared.board.dropped(open);
             match e {
-                Fault::Stopped => {}
+                Fault::Stopped => log::debug!("job {id}: window {} was given up in its midst", window.index),
                 Fault::Give(why, again) => fail(shared, open, &why, again),
             }
         }
@@ -180,9 +180,9 @@ fn listen(
 fn detect(shared: &Shared, seat: &mut Seat, open: &Arc<Open>, windows: &[Arc<Window>]) {
     tell(shared, open, Stage::DetectingLanguage);
     if let Some(label) = label::unproved(&open.job, false) {
-        return prove::prove(shared, open, label, windows, |windows| odds(shared, seat, windows));
+        return prove::prove(shared, open, label, windows, |windows| odds(shared, seat, open, windows));
     }
-    let odds = match odds(shared, seat, windows) {
+    let odds = match odds(shared, seat, open, windows) {
         Ok(odds) => odds,
         Err(Fault::Stopped) => return,
         Err(Fault::Give(why, again)) => return fail(shared, open, &why, again),
@@ -199,11 +199,19 @@ pub(super) fn as_done(open: &Open) -> Job {
     Job { task: open.task(), ..open.job.clone() }
 }
 
-fn odds(shared: &Shared, seat: &mut Seat, windows: &[Arc<Window>]) -> Result<LanguageOdds, Fault> {
+fn odds(
+    shared: &Shared,
+    seat: &mut Seat,
+    open: &Open,
+    windows: &[Arc<Window>],
+) -> Result<LanguageOdds, Fault> {
     let loaded = shared.weights.for_languages()?;
     let session = seat.session(&loaded)?;
     let mut parts = Vec::new();
     for window in windows {
+        if open.stop.load(Ordering::Relaxed) {
+            return Err(Fault::Stopped);
+        }
         let speech = window.speech_inside();
         let odds = session.detect(Sound { samples: &window.samples, speech: &speech })?;
         parts.push((odds, speech.iter().map(|s| (s.end - s.start) as f32).sum()));

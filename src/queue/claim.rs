@@ -19,11 +19,30 @@ pub struct ClaimAsk<'a> {
     /// The device's name on this node: `cpu`, `cuda:0`.
     pub device: String,
     pub kinds: &'a [JobKind],
-    /// Only jobs whose priority (as stored, without ageing) is strictly above this.
-    pub above: Option<i64>,
+    /// Only jobs that are more urgent than this one, by a point at least.
+    pub above: Option<Place>,
     pub lease_ms: Millis,
     /// So many milliseconds of waiting are worth one point of priority; 0: only priority counts, age decides ties.
     pub ageing_ms_per_point: Millis,
+}
+
+/// What a job's place in the queue hangs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// With the origin's bonus.
+    pub priority: i64,
+    pub created_at: Millis,
+}
+
+impl Place {
+    /// The greater, the more urgent; jobs that are equal here go by age. With ageing it counts in milliseconds, and is
+    /// the same at any time: all that wait grow older together (`claim_pick.sql`, `claim_pick_aged.sql`).
+    pub fn urgency(self, ageing_ms_per_point: Millis) -> i64 {
+        match ageing_ms_per_point {
+            0 => self.priority,
+            ms => self.priority.saturating_mul(ms).saturating_sub(self.created_at),
+        }
+    }
 }
 
 /// Whether a failure is worth another attempt.
@@ -42,12 +61,10 @@ impl Queue {
     /// retry delay is over. `None`: nothing fits, or the queue is paused.
     pub fn claim(&self, ask: &ClaimAsk<'_>) -> Result<Option<(Job, Claim)>> {
         let now = self.now();
-        let pick = jobs::Pick {
-            node: &self.node,
-            kinds: ask.kinds,
-            above: ask.above,
-            ageing_ms_per_point: ask.ageing_ms_per_point,
-        };
+        let ageing = ask.ageing_ms_per_point;
+        // A point, or what it is worth.
+        let least = ask.above.map(|place| place.urgency(ageing).saturating_add(ageing.max(1)));
+        let pick = jobs::Pick { node: &self.node, kinds: ask.kinds, least, ageing_ms_per_point: ageing };
         let claimed = self.store.write(Durability::Normal, |tx| {
             let Some(id) = jobs::pick(tx, &pick, now)? else { return Ok(None) };
             let claim = jobs::new_claim(id, now.saturating_add(ask.lease_ms));

@@ -16,7 +16,7 @@ mod windows;
 pub use crate::store::facts::Mark;
 pub use crate::store::jobs::Progress;
 pub use crate::store::results::{Outcome, Stored};
-pub use claim::{Again, ClaimAsk};
+pub use claim::{Again, ClaimAsk, Place};
 pub use deliveries::{Delivery, Told, Words};
 pub use look::Counts;
 pub use moves::Moved;

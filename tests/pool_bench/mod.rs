@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use transcriptord::clock::System;
+use transcriptord::clock::Manual;
 use transcriptord::engine::scripted::Scripted;
 use transcriptord::engine::{Ask, Error, Heard, LanguageOdds, Sound};
 use transcriptord::job::{Job, JobId, JobKind, JobState, NewJob, Options, Origin, Preset, Source, Task};
@@ -40,6 +40,10 @@ pub struct Bench {
     pub link: UnixStream,
     /// What a detection hears.
     pub odds: LanguageOdds,
+    /// The queue's; it stands still.
+    pub clock: Arc<Manual>,
+    /// For the pools that begin from now on.
+    pub ageing_ms_per_point: i64,
     pool: Option<JoinHandle<std::io::Result<()>>>,
 }
 
@@ -51,9 +55,11 @@ impl Bench {
     ) -> Bench {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&format!("sqlite://{}/queue.db", dir.path().display())).unwrap();
-        let queue = Queue::new(store, "here".into(), Arc::new(System));
+        let clock = Arc::new(Manual::at(1_769_860_800_000));
+        let queue = Queue::new(store, "here".into(), clock.clone());
         let odds = LanguageOdds(vec![("de".parse().unwrap(), 0.9), (Language::ENGLISH, 0.1)]);
-        let mut bench = Bench { queue, link: UnixStream::pair().unwrap().0, odds, pool: None, dir };
+        let link = UnixStream::pair().unwrap().0;
+        let mut bench = Bench { queue, link, odds, clock, ageing_ms_per_point: 0, pool: None, dir };
         bench.begin(workers, concurrent, line);
         bench
     }
@@ -79,7 +85,7 @@ impl Bench {
             threads: 1,
             concurrent,
             lease_ms: 60_000,
-            ageing_ms_per_point: 0,
+            ageing_ms_per_point: self.ageing_ms_per_point,
             idle_ms: 0,
             told: Told::None,
         };
