@@ -1,7 +1,10 @@
-//! What computes here: processors, memory, GPUs. Does not know what is computed.
+//! What there is here: processors, memory, GPUs, room on disks. Does not know what it is used for.
 
 use serde::Serialize;
+use std::ffi::CString;
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::str::FromStr;
 
 /// Something Whisper can run on, by the name it has in the configuration.
@@ -150,6 +153,16 @@ pub fn cores() -> usize {
 /// This machine's name, `localhost` when it has none.
 pub fn host_name() -> String {
     sysinfo::System::host_name().unwrap_or_else(|_| "localhost".into())
+}
+
+/// Bytes that an ordinary user may still write there (statvfs(3)).
+pub fn free_bytes(path: &Path) -> Option<u64> {
+    let name = CString::new(path.as_os_str().as_bytes()).ok()?;
+    // SAFETY: all-zero bytes are a valid `statvfs`, a struct of plain integers.
+    let mut found: libc::statvfs = unsafe { std::mem::zeroed() };
+    // SAFETY: `name` is a C string and `found` a writable `statvfs`; both outlive the call.
+    let done = unsafe { libc::statvfs(name.as_ptr(), &mut found) };
+    (done == 0).then(|| found.f_bavail * found.f_frsize)
 }
 
 #[cfg(test)]

@@ -2,10 +2,12 @@
 //! either is stored.
 
 use crate::clock::{Clock, Millis};
+use crate::device;
 use crate::queue::{self, Queue};
 use crate::spool::{self, Evicted, Keep, Need, Spool};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How often old jobs are looked for.
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
@@ -13,6 +15,8 @@ const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// An upload's job is entered within this.
 const ENTRY: Duration = Duration::from_secs(60);
+/// With less than this left on its disk the daemon is in danger: the database of a large queue takes as much.
+const FEW_BYTES: u64 = 64 << 20;
 /// Bazarr's `/asr` follows its `/detect-language` within minutes.
 const GRACE: Duration = Duration::from_secs(15 * 60);
 
@@ -22,6 +26,11 @@ pub enum Error {
     Queue(#[from] queue::Error),
     #[error(transparent)]
     Spool(#[from] spool::Error),
+}
+
+/// The bytes left on the disk that holds `path`, when they are few.
+pub fn nearly_full(path: &Path) -> Option<u64> {
+    device::free_bytes(path).filter(|free| *free < FEW_BYTES)
 }
 
 /// What is kept, and how long.
@@ -58,13 +67,17 @@ pub fn start(queue: Queue, spool: Arc<Spool>, clock: Arc<dyn Clock>, rules: Rule
         loop {
             if pruned.is_none_or(|at| at.elapsed() >= PRUNE_EVERY) {
                 pruned = Some(Instant::now());
-                match prune(&queue, &rules, clock.now()) {
+                match prune(&queue, &spool, &rules, clock.now()) {
                     Ok(0) => {}
                     Ok(n) => log::info!("{n} old jobs and results were removed"),
                     Err(e) => log::warn!("old jobs cannot be removed: {e}"),
                 }
             }
-            let need = spool.wait_for_need(LOOK_EVERY).unwrap_or(Need::Quota);
+            let mut need = spool.wait_for_need(LOOK_EVERY).unwrap_or(Need::Quota);
+            // The database needs room too, and so do the files beside the films.
+            if nearly_full(spool.dir()).is_some() {
+                need = Need::Disk;
+            }
             match make_room(&queue, &spool, &rules, need) {
                 Ok(done) if done.files > 0 => {
                     log::info!("{} uploads were removed to make room ({} MB)", done.files, done.bytes >> 20)
@@ -78,10 +91,15 @@ pub fn start(queue: Queue, spool: Arc<Spool>, clock: Arc<dyn Clock>, rules: Rule
     Ok(())
 }
 
-/// Removes jobs and results whose time is over. Gives their number.
-pub fn prune(queue: &Queue, rules: &Rules, now: Millis) -> Result<u64, Error> {
+/// Removes jobs and results whose time is over, and the audio of such jobs. Gives their number.
+pub fn prune(queue: &Queue, spool: &Spool, rules: &Rules, now: Millis) -> Result<u64, Error> {
     let before = |kept: Option<Millis>| kept.map_or(Millis::MIN, |kept| now.saturating_sub(kept));
-    Ok(queue.prune(before(rules.jobs_ms), before(rules.results_ms))?)
+    let jobs_before = before(rules.jobs_ms);
+    let pruned = queue.prune(jobs_before, before(rules.results_ms))?;
+    let since = u64::try_from(jobs_before).map_or(UNIX_EPOCH, |ms| UNIX_EPOCH + Duration::from_millis(ms));
+    let used = queue.spools_in_use()?.into_iter().collect();
+    spool.evict(0, &Keep { used, since })?;
+    Ok(pruned)
 }
 
 /// Brings the uploads under their quota, or removes all that can go when the disk is full.
@@ -97,7 +115,7 @@ pub fn make_room(queue: &Queue, spool: &Spool, rules: &Rules, need: Need) -> Res
         return Ok(Evicted { left: bytes, ..Evicted::default() });
     }
     let used = queue.spools_in_use()?.into_iter().collect();
-    let since = |age: Duration| SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
+    let since = |age: Duration| SystemTime::now().checked_sub(age).unwrap_or(UNIX_EPOCH);
     let mut keep = Keep { used, since: since(rules.grace) };
     let mut done = spool.evict(target, &keep)?;
     if done.left > target {

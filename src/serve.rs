@@ -12,6 +12,7 @@ use crate::device::Device;
 use crate::handover::{self, Successor};
 use crate::housekeeping::{self, Rules};
 use crate::http;
+use crate::job::JobId;
 use crate::notify::{self, Event};
 use crate::pool::children::{Children, Place};
 use crate::pool::hints::{self, Order};
@@ -84,15 +85,9 @@ pub fn run(config: Config) -> Result<(), Error> {
     log::info!("whisper.cpp: {}", engine::system_info());
     let _lock = lock(&config.data_dir)?;
     let store = Store::open(&config.database_url)?;
-    let queue = Queue::new(store, node(), Arc::new(System));
-    if config.pool == PoolMode::InProcess {
-        // A crash in here took the whole daemon: it is charged now.
-        queue.release_dead(&config.device)?;
-    }
-    let released = queue.release_node()?;
-    if !released.is_empty() {
-        log::info!("{} jobs that were being done go on", released.len());
-    }
+    let setup = setup(&config);
+    let queue = values::queue(store, setup.node.clone(), setup.told);
+    take_up(&config, &queue)?;
     let spool = Arc::new(Spool::open(&config.data_dir.join("spool"))?);
     let place = match config.pool {
         // The program of this very process, also when its file was replaced meanwhile.
@@ -103,7 +98,7 @@ pub fn run(config: Config) -> Result<(), Error> {
         let config = config.clone();
         move || missing_model(&config)
     };
-    let children = Arc::new(Children::start(setup(&config), queue.clone(), place, Box::new(missing))?);
+    let children = Arc::new(Children::start(setup, queue.clone(), place, Box::new(missing))?);
     log_what_is_missing(&config);
     reap_now_and_then(queue.clone())?;
     let doors = &config.doors;
@@ -160,6 +155,30 @@ pub fn run(config: Config) -> Result<(), Error> {
     }
 }
 
+/// Gives the jobs of this node's earlier life back to the queue.
+fn take_up(config: &Config, queue: &Queue) -> Result<(), Error> {
+    if config.pool == PoolMode::InProcess {
+        // A crash in here took the whole daemon: it is charged now.
+        wait_or(queue.release_dead(&config.device))?;
+    }
+    let released = wait_or(queue.release_node())?;
+    if !released.is_empty() {
+        log::info!("{} jobs that were being done go on", released.len());
+    }
+    Ok(())
+}
+
+/// What passes by itself is no reason not to start.
+fn wait_or(released: queue::Result<Vec<JobId>>) -> Result<Vec<JobId>, Error> {
+    match released {
+        Err(queue::Error::Store(e)) if e.passes() => {
+            log::error!("{e}; jobs that were being done go on when their leases have ended");
+            Ok(Vec::new())
+        }
+        other => Ok(other?),
+    }
+}
+
 /// The socket that somebody listens on for us, else one of our own.
 fn listen(at: SocketAddr) -> Result<TcpListener, Error> {
     let listener = match handover::inherited()? {
@@ -199,17 +218,17 @@ pub fn attached(fd: i32) -> Result<(), Error> {
         Some(Order::Begin(setup)) => *setup,
         _ => return Ok(()),
     };
-    let queue = Queue::new(Store::open(&setup.database_url)?, setup.node.clone(), Arc::new(System));
+    let queue = values::queue(Store::open(&setup.database_url)?, setup.node.clone(), setup.told);
     Ok(pool::device::run(setup, queue, Some(link))?)
 }
 
 /// A worker on its own, beside daemons that share its database: claims, works, and gives its jobs back at SIGTERM.
 pub fn worker(config: &Config) -> Result<(), Error> {
     built_for(config)?;
-    let queue = Queue::new(Store::open(&config.database_url)?, node(), Arc::new(System));
+    let setup = Setup { idle_ms: 0, ..setup(config) };
+    let queue = values::queue(Store::open(&config.database_url)?, setup.node.clone(), setup.told);
     log_what_is_missing(config);
     let (ours, theirs) = UnixStream::pair()?;
-    let setup = Setup { idle_ms: 0, ..setup(config) };
     let pool = std::thread::Builder::new()
         .name("device".into())
         .spawn(move || pool::device::run(setup, queue, Some(theirs)))?;
@@ -262,14 +281,23 @@ fn log_what_is_missing(config: &Config) {
 
 fn reap_now_and_then(queue: Queue) -> std::io::Result<()> {
     let reap = move || {
+        let mut failed = false;
         loop {
             std::thread::sleep(REAP_EVERY);
+            if failed {
+                // Who could not renew a lease for want of room comes first when there is some.
+                failed = queue.check_room().is_err();
+                continue;
+            }
             match queue.reap() {
                 Ok(ids) if !ids.is_empty() => {
                     log::warn!("{} jobs of a node that is gone go on here", ids.len())
                 }
                 Ok(_) => {}
-                Err(e) => log::warn!("cannot look for leases that ended: {e}"),
+                Err(e) => {
+                    log::warn!("cannot look for leases that ended: {e}");
+                    failed = true;
+                }
             }
         }
     };

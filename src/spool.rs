@@ -88,6 +88,10 @@ impl Spool {
         })
     }
 
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// Where the upload of this hash is, or would be.
     pub fn path(&self, hash: &str) -> PathBuf {
         self.dir.join(hash)

@@ -1,5 +1,6 @@
 //! The command line as people meet it: help, version, exit codes. Knows nothing of what the commands do.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
 /// Runs the program with a home of its own and nothing else of the caller's environment.
@@ -101,6 +102,34 @@ fn the_doctor_says_what_is_missing_and_what_to_do() {
         assert!(text.contains(part), "no '{part}' in:\n{text}");
     }
     assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn the_doctor_looks_at_the_key_and_never_shows_it() {
+    let data = tempfile::tempdir().unwrap();
+    let key = data.path().join("api_key");
+    let check = |expected: &str| {
+        let output = run(&["doctor", "--data-dir", data.path().to_str().unwrap()], &[]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        let found = text.lines().skip_while(|line| !line.contains("API key")).take(2).collect::<String>();
+        let place = found.replace(key.to_str().unwrap(), "KEY");
+        assert!(place.contains(expected), "no '{expected}' in: {place}");
+        assert!(!text.contains("0123456789abcdef"), "{text}");
+    };
+    check("ok    API key     KEY (made at the first start)");
+    std::fs::write(&key, "0123456789abcdef\n").unwrap();
+    let mode = |bits| std::fs::set_permissions(&key, std::fs::Permissions::from_mode(bits)).unwrap();
+    mode(0o600);
+    check("ok    API key     KEY: 'transcriptord key' prints it");
+    mode(0o640);
+    check("warn  API key     KEY can be read by others (mode 640)");
+    check("chmod 600 KEY");
+    std::fs::write(&key, " \n").unwrap();
+    check("fail  API key     KEY is empty");
+    check("remove it: a new key is made at the next start");
+    std::fs::remove_file(&key).unwrap();
+    std::fs::create_dir(&key).unwrap();
+    check("fail  API key     KEY cannot be read");
 }
 
 #[test]

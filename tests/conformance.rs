@@ -18,6 +18,7 @@ mod conformance {
     mod claims;
     mod crashes;
     mod deaths;
+    mod deliveries;
     mod ends;
     mod looks;
     mod moves;

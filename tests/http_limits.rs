@@ -110,23 +110,31 @@ fn results_and_jobs_go_when_their_time_is_over() {
     const DAY: i64 = 86_400_000;
     let clock = Arc::new(Manual::at(1000 * DAY));
     let queue = Queue::new(Store::open("sqlite::memory:").unwrap(), "here".into(), clock.clone());
-    let (daemon, _, _) = with_rules(0);
+    let (daemon, spool, _) = with_rules(0);
     Reply::to(daemon.addr, &bazarr(ASR, &pcm(1)));
     let (job, claim) = daemon.claim(JobKind::Transcription);
     daemon.queue.finish(&claim, &transcript(&["Old."])).unwrap();
     let ended = daemon.queue.get(job.id).unwrap().unwrap().completed_at.unwrap();
 
     let rules = Rules::new(20, 30, 90);
-    assert_eq!(prune(&daemon.queue, &rules, ended + 29 * DAY).unwrap(), 0);
+    assert_eq!(prune(&daemon.queue, &spool, &rules, ended + 29 * DAY).unwrap(), 0);
     assert!(daemon.queue.result(job.id).unwrap().is_some());
-    assert_eq!(prune(&daemon.queue, &rules, ended + 31 * DAY).unwrap(), 1);
+    assert_eq!(prune(&daemon.queue, &spool, &rules, ended + 31 * DAY).unwrap(), 1);
     assert!(daemon.queue.result(job.id).unwrap().is_none());
     assert!(daemon.queue.get(job.id).unwrap().is_some());
-    assert_eq!(prune(&daemon.queue, &Rules::new(0, 0, 0), ended + 36_500 * DAY).unwrap(), 0, "0 is for ever");
-    assert_eq!(prune(&daemon.queue, &rules, ended + 91 * DAY).unwrap(), 1);
-    assert!(daemon.queue.get(job.id).unwrap().is_none());
     assert_eq!(
-        prune(&queue, &rules, SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis() as i64).unwrap(),
+        prune(&daemon.queue, &spool, &Rules::new(0, 0, 0), ended + 36_500 * DAY).unwrap(),
+        0,
+        "0 is for ever"
+    );
+    // Without a quota too, audio does not outlive its job; what a job waits for stays.
+    Reply::to(daemon.addr, &bazarr(ASR, &pcm(2)));
+    assert_eq!([1, 2].map(|seed| stored(&daemon, seed)), [true, true]);
+    assert_eq!(prune(&daemon.queue, &spool, &rules, ended + 91 * DAY).unwrap(), 1);
+    assert!(daemon.queue.get(job.id).unwrap().is_none());
+    assert_eq!([1, 2].map(|seed| stored(&daemon, seed)), [false, true]);
+    assert_eq!(
+        prune(&queue, &spool, &rules, SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis() as i64).unwrap(),
         0
     );
 }

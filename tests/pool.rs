@@ -135,6 +135,41 @@ fn the_urgent_job_goes_first_and_the_parked_one_ends_as_if_undisturbed() {
 }
 
 #[test]
+fn a_job_that_has_waited_long_keeps_its_turn_while_more_urgent_ones_come() {
+    let gate = Arc::new(Gate::default());
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let mut bench = Bench::start(1, 1, |_, _, _| panic!("no job yet"));
+    bench.stop();
+    bench.ageing_ms_per_point = 60_000;
+    let (seen, theirs) = (order.clone(), gate.clone());
+    bench.begin(1, 1, move |sound, _, stop| {
+        seen.lock().unwrap().push(sound.samples.len() / 16_000);
+        theirs.pass(stop).map(|()| say(sound))
+    });
+    let old = bench.ask("old", &speech(&[(3.0, 1.0)]), |_| {});
+    gate.wait_for(1);
+    bench.clock.advance(11 * 60_000);
+    let young = bench.ask("young", &speech(&[(5.0, 1.0)]), |job| job.origin = Origin::Provider);
+    // A detection has a lane of its own: when the second has ended, the dispatcher has seen the young job and left it.
+    for name in ["heard", "heard too"] {
+        let heard = bench.ask(name, &speech(&[(3.0, 1.0)]), |job| job.kind = JobKind::LanguageDetection);
+        bench.ended(heard);
+    }
+    let states = [old, young].map(|id| bench.queue.get(id).unwrap().unwrap().state);
+    assert_eq!(states, [JobState::Processing, JobState::Queued]);
+
+    // One that is more urgent by more than the waiting is worth takes its place.
+    let urgent = bench.ask("urgent", &speech(&[(7.0, 1.0)]), |job| job.priority = 20);
+    gate.wait_for(2);
+    gate.open();
+    for id in [old, young, urgent] {
+        bench.transcript(id);
+    }
+    assert_eq!(*order.lock().unwrap(), [3, 7, 3, 5]);
+    bench.stop();
+}
+
+#[test]
 fn a_stopped_pool_gives_its_jobs_back_and_the_next_goes_on_from_their_checkpoints() {
     let film = speech(&[(10.0, 6.0), (9.0, 6.0), (8.0, 6.0)]);
     let decoded = Arc::new(AtomicU32::new(0));

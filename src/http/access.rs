@@ -9,8 +9,11 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+/// The key's header, and its place in the query.
+pub const KEY_HEADER: &str = "X-Api-Key";
+pub const KEY_QUERY: &str = "apikey";
 /// Endpoints that tell nothing worth hiding. Bazarr's Test button drops the path, and with it the key.
-const OPEN: [&str; 3] = ["/", "/status", "/health"];
+pub const OPEN: [&str; 3] = ["/", "/status", "/health"];
 /// What a key may stand before in the path.
 const PROVIDER: [&str; 3] = ["asr", "detect-language", "status"];
 /// Last labels of names that no public DNS server answers for.

@@ -1,39 +1,32 @@
 //! Tells a web address of every job's end. Knows nothing of who listens there, and holds nothing up for them.
 //!
-//! Each end is told once: a receiver that does not answer is tried again with growing pauses, then given up. What was
-//! not told when the daemon stops stays untold: who must not miss an end asks `GET /api/jobs/{id}`.
+//! The words are put into the database with the end itself (`queue::Told`), and stay there until the receiver has taken
+//! them or has failed to for three days: neither a restart nor `kill -9` loses one. A death between the receiver's
+//! answer and our note of it sends one twice, with the same delivery id.
 
 use super::view::JobView;
-use crate::job::{Job, JobId, JobState, Origin};
-use crate::queue::{Notice, Queue};
+use crate::clock::Millis;
+use crate::job::Job;
+use crate::queue::{self, Delivery, Notice, Queue};
 use ring::hmac;
 use serde::Serialize;
-use std::collections::{HashSet, VecDeque};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio::sync::broadcast::error::RecvError;
-use uuid::Uuid;
+use tokio::task::JoinSet;
 
-/// The pauses between tries: half an hour in all.
-pub const PAUSES: [Duration; 5] = [
-    Duration::from_secs(2),
-    Duration::from_secs(15),
-    Duration::from_secs(60),
-    Duration::from_secs(5 * 60),
-    Duration::from_secs(25 * 60),
-];
+/// The first pauses between tries; after them it is an hour each time.
+const FIRST_PAUSES_S: [u64; 5] = [2, 15, 60, 5 * 60, 25 * 60];
+const HOURS: usize = 72;
 /// A receiver that takes longer is tried again.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A delivery whose sender died is sent again after this.
+const HOLD_MS: Millis = 15_000;
 /// Messages on their way at once; the others wait.
 const AT_ONCE: usize = 4;
-/// Messages that wait, pauses included; further ones are dropped.
-const WAITING: usize = 1000;
 /// A lost notice of a job's end costs at most this.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
-/// Ends that are remembered, so that a second notice of one tells nobody.
-const REMEMBERED: usize = 10_000;
 
 /// Who is told.
 #[derive(Clone)]
@@ -41,19 +34,28 @@ pub struct Receiver {
     pub url: String,
     /// Signs each body: HMAC-SHA256, in the header `X-Transcriptord-Signature`.
     pub secret: Option<String>,
-    /// Whether ends of provider requests are told too.
-    pub provider_jobs: bool,
-    /// Before the second try, the third, and so on.
+    /// Before the second try, the third, and so on; when they are used up, the receiver is given up.
     pub pauses: Vec<Duration>,
+}
+
+/// The pauses between tries: three days in all.
+pub fn pauses() -> Vec<Duration> {
+    let hours = std::iter::repeat_n(3600, HOURS);
+    FIRST_PAUSES_S.into_iter().chain(hours).map(Duration::from_secs).collect()
 }
 
 #[derive(Serialize)]
 struct Message<'a> {
-    event: &'static str,
-    job: &'a JobView,
+    event: &'a str,
+    job: JobView,
 }
 
-/// Tells of the ends that this process hears of from now on, in a thread of its own as long as it lives.
+/// What is said of a job's end, as JSON.
+pub fn words(event: &str, job: &Job) -> serde_json::Result<String> {
+    serde_json::to_string(&Message { event, job: JobView::from(job) })
+}
+
+/// Delivers in a thread of its own as long as the process lives.
 pub fn start(queue: Queue, receiver: Receiver) -> std::io::Result<()> {
     // Told once for the program; a second call changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -66,155 +68,103 @@ pub fn start(queue: Queue, receiver: Receiver) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Before the thread runs, so that no end falls between.
     let notices = queue.notices();
-    let sender = Sender {
-        client,
-        receiver: Arc::new(receiver),
-        lanes: Arc::new(Semaphore::new(AT_ONCE)),
-        places: Arc::new(Semaphore::new(WAITING)),
-    };
-    let listen = move || runtime.block_on(listen(queue, notices, sender));
-    std::thread::Builder::new().name("webhook".into()).spawn(listen)?;
+    let sender = Arc::new(Sender { client, receiver, queue });
+    let deliver = move || runtime.block_on(deliver(sender, notices));
+    std::thread::Builder::new().name("webhook".into()).spawn(deliver)?;
     Ok(())
 }
 
-async fn listen(queue: Queue, mut notices: tokio::sync::broadcast::Receiver<Notice>, sender: Sender) {
-    let mut ends = Ends::default();
-    let mut beat = tokio::time::interval(LOOK_AGAIN);
-    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+async fn deliver(sender: Arc<Sender>, mut notices: tokio::sync::broadcast::Receiver<Notice>) {
+    let mut under_way = JoinSet::new();
     loop {
-        let notice = tokio::select! {
-            notice = notices.recv() => notice,
-            // As if one had been missed.
-            _ = beat.tick() => Err(RecvError::Lagged(0)),
-        };
-        let look_at = match notice {
-            Ok(notice) => vec![notice.job()],
-            // Every job that was not at its end may be by now.
-            Err(RecvError::Lagged(_)) => ends.open.iter().copied().collect(),
-            Err(RecvError::Closed) => return,
-        };
-        for id in look_at {
-            let reader = queue.clone();
-            match tokio::task::spawn_blocking(move || reader.get(id)).await {
-                Ok(Ok(Some(job))) => {
-                    if let Some(job) = ends.see(job) {
-                        sender.tell(&job);
-                    }
-                }
-                Ok(Ok(None)) => drop(ends.open.remove(&id)),
-                // Looked at again later: the job is still among the open ones.
-                Ok(Err(e)) => log::warn!("cannot tell the webhook about job {id}: {e}"),
-                Err(_) => return,
-            }
+        let free = AT_ONCE - under_way.len();
+        let wait = if free == 0 { LOOK_AGAIN } else { sender.clone().begin(free, &mut under_way).await };
+        tokio::select! {
+            heard = notices.recv() => if matches!(heard, Err(RecvError::Closed)) { return },
+            Some(_) = under_way.join_next() => {}
+            _ = tokio::time::sleep(wait) => {}
         }
-    }
-}
-
-/// What is known of jobs: which are under way, and which ends were told.
-#[derive(Default)]
-struct Ends {
-    open: HashSet<JobId>,
-    told: HashSet<(JobId, i64)>,
-    oldest: VecDeque<(JobId, i64)>,
-}
-
-impl Ends {
-    /// Gives the job back when it is at an end that was not seen before. A job that was retried ends anew.
-    fn see(&mut self, job: Job) -> Option<Job> {
-        if !job.state.is_end() {
-            self.open.insert(job.id);
-            return None;
-        }
-        self.open.remove(&job.id);
-        let end = (job.id, job.completed_at.unwrap_or_default());
-        if !self.told.insert(end) {
-            return None;
-        }
-        self.oldest.push_back(end);
-        if self.oldest.len() > REMEMBERED
-            && let Some(oldest) = self.oldest.pop_front()
-        {
-            self.told.remove(&oldest);
-        }
-        Some(job)
+        // One look serves all that was heard meanwhile.
+        while notices.try_recv().is_ok() {}
     }
 }
 
 struct Sender {
     client: reqwest::Client,
-    receiver: Arc<Receiver>,
-    lanes: Arc<Semaphore>,
-    places: Arc<Semaphore>,
+    receiver: Receiver,
+    queue: Queue,
 }
 
 impl Sender {
-    /// Sends in a task of its own.
-    fn tell(&self, job: &Job) {
-        let event = match job.state {
-            JobState::Completed => "job.completed",
-            JobState::Failed => "job.failed",
-            JobState::Cancelled => "job.cancelled",
-            JobState::Queued | JobState::Processing => return,
-        };
-        if job.origin == Origin::Provider && !self.receiver.provider_jobs {
-            return;
-        }
-        let id = job.id;
-        let Ok(place) = self.places.clone().try_acquire_owned() else {
-            log::warn!("the webhook is not told of job {id}: {WAITING} messages wait for it already");
-            return;
-        };
-        let body = match serde_json::to_vec(&Message { event, job: &JobView::from(job) }) {
-            Ok(body) => body,
-            Err(e) => return log::error!("the webhook is not told of job {id}: {e}"),
-        };
-        let (client, receiver, lanes) = (self.client.clone(), self.receiver.clone(), self.lanes.clone());
-        tokio::spawn(async move {
-            let _place = place;
-            deliver(&client, &receiver, &lanes, event, body, id).await;
+    /// Sends what is due, at most so many, each in a task of its own. Gives the time until there may be more.
+    async fn begin(self: Arc<Self>, at_most: usize, under_way: &mut JoinSet<()>) -> Duration {
+        let looked = self.ask(move |queue| {
+            let taken = queue.take_deliveries(u32::try_from(at_most).unwrap_or(1), HOLD_MS)?;
+            Ok((taken, queue.next_delivery_in()?))
         });
-    }
-}
-
-async fn deliver(
-    client: &reqwest::Client,
-    receiver: &Receiver,
-    lanes: &Semaphore,
-    event: &str,
-    body: Vec<u8>,
-    id: JobId,
-) {
-    let delivery = Uuid::new_v4().to_string();
-    for pause in receiver.pauses.iter().map(Some).chain([None]) {
-        let mut request = client
-            .post(&receiver.url)
-            .header("Content-Type", "application/json")
-            .header("X-Transcriptord-Event", event)
-            .header("X-Transcriptord-Delivery", &delivery)
-            .body(body.clone());
-        if let Some(secret) = &receiver.secret {
-            request = request.header("X-Transcriptord-Signature", signature(secret, &body));
+        let Some((taken, next_ms)) = looked.await else { return LOOK_AGAIN };
+        for one in taken {
+            let sender = self.clone();
+            under_way.spawn(async move { sender.send(&one).await });
         }
-        let answer = {
-            // The semaphore is never closed. Nobody pauses while holding a lane.
-            let _lane = lanes.acquire().await;
-            request.send().await
-        };
-        let why = match answer {
-            Ok(answer) if answer.status().is_success() => return,
-            Ok(answer) => format!("it answered {}", answer.status()),
+        let next = next_ms.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis);
+        // With every lane taken, the end of a task is what is waited for.
+        if under_way.len() < AT_ONCE {
+            next.map_or(LOOK_AGAIN, |next| next.min(LOOK_AGAIN))
+        } else {
+            LOOK_AGAIN
+        }
+    }
+
+    async fn send(&self, one: &Delivery) {
+        let mut request = self
+            .client
+            .post(&self.receiver.url)
+            .header("Content-Type", "application/json")
+            .header("X-Transcriptord-Event", &one.event)
+            .header("X-Transcriptord-Delivery", one.id.to_string())
+            .body(one.body.clone());
+        if let Some(secret) = &self.receiver.secret {
+            request = request.header("X-Transcriptord-Signature", signature(secret, one.body.as_bytes()));
+        }
+        let why = match request.send().await {
+            Ok(answer) if answer.status().is_success() => None,
+            Ok(answer) => Some(format!("it answered {}", answer.status())),
             // The address may hold a password.
-            Err(e) => e.without_url().to_string(),
+            Err(e) => Some(e.without_url().to_string()),
         };
-        match pause {
-            Some(pause) => {
+        let job = one.job;
+        let pause = self.receiver.pauses.get(one.tries.saturating_sub(1) as usize).copied();
+        let told = one.clone();
+        match (why, pause) {
+            (Some(why), Some(pause)) => {
                 log::info!(
-                    "the webhook has not taken the end of job {id} ({why}): again in {} s",
+                    "the webhook has not taken the end of job {job} ({why}): again in {} s",
                     pause.as_secs()
                 );
-                tokio::time::sleep(*pause).await;
+                self.ask(move |queue| queue.put_off_delivery(&told, pause.as_millis() as Millis)).await;
             }
-            None => log::warn!("the webhook was not told of the end of job {id}: {why}"),
+            (None, _) => drop(self.ask(move |queue| queue.drop_delivery(&told)).await),
+            (Some(why), None) => {
+                log::warn!("the webhook was not told of the end of job {job} and is given up: {why}");
+                self.ask(move |queue| queue.drop_delivery(&told)).await;
+            }
+        }
+    }
+
+    /// Asks the queue where it may block. What fails is tried again: each delivery is due until it is dropped.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Queue) -> queue::Result<T> + Send + 'static,
+    ) -> Option<T> {
+        let queue = self.queue.clone();
+        match tokio::task::spawn_blocking(move || question(&queue)).await {
+            Ok(Ok(answer)) => Some(answer),
+            Ok(Err(e)) => {
+                log::warn!("what the webhook is to be told waits: {e}");
+                None
+            }
+            Err(_) => None,
         }
     }
 }
@@ -231,7 +181,8 @@ fn signature(secret: &str, body: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::signature;
+    use super::{pauses, signature};
+    use std::time::Duration;
 
     /// RFC 4231, test case 2.
     #[test]
@@ -240,5 +191,13 @@ mod tests {
             signature("Jefe", b"what do ya want for nothing?"),
             "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
         );
+    }
+
+    #[test]
+    fn pauses_grow_and_are_over_after_three_days() {
+        let pauses = pauses();
+        assert!(pauses.is_sorted());
+        let days = pauses.iter().sum::<Duration>().as_secs_f64() / 86_400.0;
+        assert!((3.0..3.1).contains(&days), "{days}");
     }
 }

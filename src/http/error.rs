@@ -1,7 +1,7 @@
 //! The one place where a failure gets its status code and its JSON. Knows nothing of what failed.
 
 use crate::job::JobId;
-use crate::spool;
+use crate::{queue, spool, store};
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -47,6 +47,9 @@ pub enum Error {
     CutOff(String),
     #[error("{0}")]
     Spool(#[from] spool::Error),
+    /// 507 when the database has no room, 503 for what else passes by itself, otherwise 500.
+    #[error("{0}")]
+    Queue(#[from] queue::Error),
     /// Not the client's fault. 500.
     #[error("{0}")]
     Internal(String),
@@ -93,7 +96,11 @@ impl Error {
             Error::Conflict { .. } => StatusCode::CONFLICT,
             Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Error::Spool(spool::Error::Full(_) | spool::Error::OverQuota) => StatusCode::INSUFFICIENT_STORAGE,
-            Error::Spool(_) | Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Error::Queue(queue::Error::Store(store::Error::Full { .. })) => StatusCode::INSUFFICIENT_STORAGE,
+            Error::Queue(queue::Error::Store(e)) if e.passes() => StatusCode::SERVICE_UNAVAILABLE,
+            Error::Queue(queue::Error::Gone(_)) => StatusCode::NOT_FOUND,
+            Error::Queue(queue::Error::Stopping) => StatusCode::SERVICE_UNAVAILABLE,
+            Error::Spool(_) | Error::Queue(_) | Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Error::Busy { .. } | Error::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -108,12 +115,17 @@ impl Error {
     }
 
     fn begun(&self) -> HttpResponseBuilder {
-        let mut answer = HttpResponse::build(self.status());
-        match self {
-            Error::Unauthorized => answer.insert_header((WWW_AUTHENTICATE, "ApiKey realm=\"transcriptord\"")),
-            Error::Busy { .. } | Error::Stopping => answer.insert_header((RETRY_AFTER, "5")),
-            _ => &mut answer,
-        };
+        let status = self.status();
+        let mut answer = HttpResponse::build(status);
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                answer.insert_header((WWW_AUTHENTICATE, "ApiKey realm=\"transcriptord\""));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                answer.insert_header((RETRY_AFTER, "5"));
+            }
+            _ => {}
+        }
         answer
     }
 }
@@ -151,6 +163,11 @@ mod tests {
         check(Error::TooLarge { limit_mb: 1 }, 413);
         check(Error::Spool(spool::Error::Full("/spool".into())), 507);
         check(Error::Spool(spool::Error::OverQuota), 507);
+        let database = |e: store::Error| Error::Queue(e.into());
+        check(database(store::Error::Full { detail: text() }), 507);
+        check(database(store::Error::Busy { waited_s: 1 }), 503);
+        check(database(store::Error::ReadOnly), 500);
+        check(Error::Queue(queue::Error::Gone(JobId::new())), 404);
         check(Error::Internal(text()), 500);
         check(Error::Busy { limit: 1 }, 503);
         check(Error::Stopping, 503);

@@ -2,7 +2,7 @@
 //! not decide who may call.
 
 use super::Shared;
-use super::access::{Asked, key_in_path};
+use super::access::{Asked, KEY_HEADER, KEY_QUERY, key_in_path};
 use super::error::Error;
 use super::params::Params;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
@@ -46,7 +46,7 @@ fn judge(req: &ServiceRequest, in_path: Option<&str>) -> Result<(), Error> {
     };
     let headers = req.headers();
     let query = Params::parse(req.query_string());
-    let keys = [in_path, text(headers, "X-Api-Key"), query.text("apikey")];
+    let keys = [in_path, text(headers, KEY_HEADER), query.text(KEY_QUERY)];
     shared.settings.access.judge(&Asked {
         path: req.path(),
         changes: !matches!(*req.method(), Method::GET | Method::HEAD),

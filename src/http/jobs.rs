@@ -210,7 +210,7 @@ pub async fn find(shared: &Data<Shared>, text: &str) -> Result<Job, Error> {
 async fn until_end(shared: &Data<Shared>, id: JobId, at_most: Duration) -> Result<(), Error> {
     let mut stopping = shared.stopping.clone();
     tokio::select! {
-        ended = shared.queue.wait(id, SLOW_POLL) => ended.map(drop).map_err(|e| Error::Internal(e.to_string())),
+        ended = shared.queue.wait(id, SLOW_POLL) => Ok(ended.map(drop)?),
         _ = tokio::time::sleep(at_most) => Ok(()),
         _ = stopped(&mut stopping) => Ok(()),
     }

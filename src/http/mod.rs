@@ -41,7 +41,6 @@ use actix_web::http::ConnectionType;
 use actix_web::middleware::{Next, NormalizePath, from_fn};
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{App, HttpRequest, HttpServer, Resource};
-use std::fmt::Display;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -231,13 +230,13 @@ async fn close_when_stopping(
 async fn ask<T, E, F>(question: F) -> Result<T, Error>
 where
     T: Send + 'static,
-    E: Display + Send + 'static,
+    E: Into<Error> + Send + 'static,
     F: FnOnce() -> Result<T, E> + Send + 'static,
 {
-    let answer =
-        web::block(move || question().map_err(|e| e.to_string())).await.map_err(|_| Error::Stopping)?;
+    let answer = web::block(question).await.map_err(|_| Error::Stopping)?;
     answer.map_err(|e| {
-        log::error!("the database did not answer: {e}");
-        Error::Internal(format!("the database did not answer: {e}"))
+        let e = e.into();
+        log::error!("a request cannot be served: {e}");
+        e
     })
 }

@@ -9,7 +9,7 @@ use super::result::Heard;
 use super::submit::{self, AsrAsk, UploadAsk};
 use super::view::JobView;
 use super::{NoSpeech, Shared, ask};
-use crate::job::{Job, JobState, NewJob};
+use crate::job::{Job, JobState, NewJob, Source};
 use crate::language::Language;
 use crate::queue::Submitted;
 use crate::subtitle::{Format, Highlight, Transcript, formats};
@@ -129,8 +129,16 @@ pub struct Detected {
 }
 
 async fn enter(shared: &Data<Shared>, job: NewJob) -> Result<Submitted, Error> {
-    let (queue, name) = (shared.queue.clone(), job.file_name.clone());
-    let submitted = ask(move || queue.submit(job)).await?;
+    let (queue, spool, name) = (shared.queue.clone(), shared.spool.clone(), job.file_name.clone());
+    let submit = move || {
+        let source = job.source.clone();
+        let submitted = queue.submit(job);
+        if let (Err(_), Source::Spool { hash, .. }) = (&submitted, &source) {
+            spool.disown(hash);
+        }
+        submitted
+    };
+    let submitted = ask(submit).await?;
     let how = if submitted.joined { "joined" } else { "entered" };
     log::info!("job {} {how} for {name:?}, it is {}", submitted.id, submitted.state);
     Ok(submitted)
@@ -247,9 +255,9 @@ where
         _ => return Ending::Nothing("failed"),
     }
     let result = ask(move || {
-        let stored = queue.result(id).map_err(|e| e.to_string())?;
-        let stored = stored.ok_or_else(|| "its result is not stored".to_string())?;
-        read(&stored.result).map_err(|e| format!("its stored result cannot be read: {e}"))
+        let missing = || Error::Internal("its result is not stored".into());
+        let stored = queue.result(id)?.ok_or_else(missing)?;
+        read(&stored.result).map_err(|e| Error::Internal(format!("its stored result cannot be read: {e}")))
     });
     result.await.unwrap_or_else(|e| {
         log::error!("job {id} is completed, but {e}");

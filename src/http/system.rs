@@ -38,7 +38,7 @@ pub async fn home(req: HttpRequest) -> HttpResponse {
 /// Whether work can be done. `reasons` says in sentences what is missing.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
-    /// `healthy`, `degraded` (it answers, but something is missing) or `unhealthy` (no database).
+    /// `healthy`, `degraded` (it answers, but something is missing) or `unhealthy` (the database cannot be read, or has no room).
     pub status: &'static str,
     /// `connected` or `error`.
     pub database: &'static str,
@@ -47,13 +47,13 @@ pub struct Health {
     pub reasons: Vec<String>,
 }
 
-/// Really asks the database.
+/// Really asks the database, and writes to it when a write has failed lately.
 #[utoipa::path(get, path = "/health", tag = "system", responses((status = 200, body = Health), (status = 503, body = Health)))]
 pub async fn health(shared: Data<Shared>) -> HttpResponse {
     let (queue, reasons) = (shared.queue.clone(), shared.health.clone());
     let mut reasons = actix_web::web::block(move || reasons()).await.unwrap_or_default();
     let workers = (shared.pool)().workers.len();
-    match ask(move || queue.counts()).await {
+    match ask(move || queue.check_room().and_then(|()| queue.counts())).await {
         Ok(counts) => HttpResponse::Ok().json(Health {
             status: if reasons.is_empty() { "healthy" } else { "degraded" },
             database: "connected",

@@ -4,6 +4,7 @@
 use super::reader::Window;
 use crate::job::{Claim, Job, JobId, JobKind, Task};
 use crate::language::Language;
+use crate::queue::Place;
 use std::cmp::Reverse;
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -91,6 +92,10 @@ impl Entry {
     fn is(&self, open: &Open) -> bool {
         self.open.claim.token == open.claim.token
     }
+
+    fn place(&self) -> Place {
+        Place { priority: self.priority, created_at: self.open.job.created_at }
+    }
 }
 
 #[derive(Default)]
@@ -156,13 +161,10 @@ impl Board {
         self.sort(&mut state);
     }
 
-    /// In the order in which the queue gives jobs out (`claim_pick.sql`, `claim_pick_aged.sql`).
+    /// In the order in which the queue gives jobs out.
     fn sort(&self, state: &mut State) {
-        let worth = |e: &Entry| match self.ageing_ms {
-            0 => e.priority,
-            ms => e.priority.saturating_mul(ms).saturating_sub(e.open.job.created_at),
-        };
-        state.jobs.sort_by_key(|e| (Reverse(worth(e)), e.open.job.created_at, e.open.job.id));
+        let urgency = |e: &Entry| e.place().urgency(self.ageing_ms);
+        state.jobs.sort_by_key(|e| (Reverse(urgency(e)), e.open.job.created_at, e.open.job.id));
     }
 
     /// The job's next windows go before or after those of others from now on.
@@ -174,10 +176,10 @@ impl Board {
         }
     }
 
-    /// The job of this kind whose windows come last, with its priority.
-    pub fn least_urgent(&self, kind: JobKind) -> Option<(Arc<Open>, i64)> {
+    /// The job of this kind whose windows come last, with its place in the queue.
+    pub fn least_urgent(&self, kind: JobKind) -> Option<(Arc<Open>, Place)> {
         let state = self.lock();
-        state.jobs.iter().rfind(|e| e.open.job.kind == kind).map(|e| (e.open.clone(), e.priority))
+        state.jobs.iter().rfind(|e| e.open.job.kind == kind).map(|e| (e.open.clone(), e.place()))
     }
 
     /// Closes a job: its windows are dropped, those being decoded are told to stop.

@@ -235,8 +235,8 @@ fn a_changed_priority_counts_from_the_next_window_on() {
     assert_eq!(next(&board), (first.job.id, 0));
     board.set_priority(&second, 6);
     assert_eq!(next(&board), (second.job.id, 0));
-    let (least, priority) = board.least_urgent(JobKind::Transcription).unwrap();
-    assert_eq!((least.job.id, priority), (first.job.id, 5));
+    let (least, place) = board.least_urgent(JobKind::Transcription).unwrap();
+    assert_eq!((least.job.id, place.priority), (first.job.id, 5));
     board.set_priority(&second, -1);
     assert_eq!(next(&board), (first.job.id, 1));
 }

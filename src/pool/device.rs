@@ -102,7 +102,7 @@ impl Shared {
         self.wake();
     }
 
-    /// Somebody else has the job, or it was cancelled: stop, don't shout.
+    /// Somebody else has the job, it was cancelled, or it waits: stop, don't shout.
     pub(super) fn lost(&self, open: &Open) {
         self.board.close(open);
         self.changed(open.job.id);

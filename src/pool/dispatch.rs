@@ -4,10 +4,10 @@ use super::board::Open;
 use super::device::{Event, Shared};
 use super::hints::Order;
 use super::reader::{self, Reader};
-use super::{label, source, worker};
+use super::{finish, label, source, worker};
 use crate::job::{Claim, Job, JobId, JobKind, Stage};
 use crate::language::Language;
-use crate::queue::{Again, Begun, ClaimAsk, OPENING};
+use crate::queue::{Again, Begun, ClaimAsk, OPENING, Place};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -44,9 +44,9 @@ pub fn run(shared: &Arc<Shared>, events: &Receiver<Event>) {
             Ok(Event::Order(Order::Added | Order::Begin(_)) | Event::Closed)
             | Err(RecvTimeoutError::Timeout) => {}
         }
-        if renewed.elapsed() >= renew_every {
+        // Without room in the database this is tried at every turn, lest the lease is over when there is some.
+        if renewed.elapsed() >= renew_every && renew(shared) {
             renewed = Instant::now();
-            renew(shared);
         }
     }
 }
@@ -65,7 +65,7 @@ fn claim(shared: &Arc<Shared>) {
         }
         let full = words >= shared.setup.concurrent.max(1);
         let least = shared.board.least_urgent(JobKind::Transcription).filter(|_| full);
-        let above = least.as_ref().map(|(_, priority)| *priority);
+        let above = least.as_ref().map(|(_, place)| *place);
         let Some((job, claim)) = ask(shared, &[JobKind::Transcription], above) else { return };
         if let Some((least, _)) = &least {
             log::info!("job {} gives way to job {} and goes on later", least.job.id, job.id);
@@ -87,7 +87,7 @@ fn reorder(shared: &Shared) {
     }
 }
 
-fn ask(shared: &Shared, kinds: &[JobKind], above: Option<i64>) -> Option<(Job, Claim)> {
+fn ask(shared: &Shared, kinds: &[JobKind], above: Option<Place>) -> Option<(Job, Claim)> {
     let ask = ClaimAsk {
         device: shared.setup.device.clone(),
         kinds,
@@ -140,6 +140,9 @@ fn read(shared: &Arc<Shared>, open: &Arc<Open>) {
         Ok(Begun::Lost) => return shared.lost(open),
         Ok(_) => {}
         Err(e) => log::warn!("job {id}: {e}"),
+    }
+    if let Some(Err(e)) = open.job.output.as_deref().map(finish::try_out) {
+        return worker::unwritten(shared, open, &e);
     }
     worker::tell(shared, open, Stage::ExtractingAudio);
     let read = (|| {
@@ -208,14 +211,20 @@ fn silent_or_done(shared: &Arc<Shared>, open: &Arc<Open>) {
     worker::end(shared, open, language);
 }
 
-fn renew(shared: &Shared) {
+/// False: not every lease could be written.
+fn renew(shared: &Shared) -> bool {
+    let mut written = true;
     for open in shared.board.opened() {
         match shared.queue.renew(&open.claim, shared.setup.lease_ms) {
             Ok(true) => {}
             Ok(false) => shared.lost(&open),
-            Err(e) => log::warn!("lease of job {}: {e}", open.job.id),
+            Err(e) => {
+                log::warn!("lease of job {}: {e}", open.job.id);
+                written = false;
+            }
         }
     }
+    written
 }
 
 fn give_back(shared: &Shared, open: &Open) {

@@ -10,6 +10,9 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+/// More than the subtitle of a long film takes.
+const ROOM: usize = 256 << 10;
+
 /// What is kept of a window when it is done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
@@ -45,18 +48,45 @@ pub fn write(job: &Job, transcript: &Transcript) -> io::Result<Option<PathBuf>> 
     Ok(Some(path.clone()))
 }
 
-/// Writes a file so that it is complete or absent whatever happens meanwhile. What is there and no file (a device, a
-/// pipe) is written to: a rename would put a file in its place.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if path.metadata().is_ok_and(|there| !there.is_file()) {
-        return File::options().write(true).open(path)?.write_all(bytes);
+/// Fails as writing the subtitle file would, now instead of after hours of work. What it writes for that is gone again.
+pub fn try_out(path: &Path) -> io::Result<()> {
+    if is_no_file(path) {
+        return Ok(());
     }
-    let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let partial = partial(path)?;
+    let written = std::fs::write(&partial, vec![0; ROOM]);
+    // Made by nobody but us; that it cannot be removed changes nothing.
+    let _ = std::fs::remove_file(&partial);
+    written
+}
+
+/// Whether an error means that the disk is full.
+pub fn is_full(e: &io::Error) -> bool {
+    matches!(e.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// A device or a pipe.
+fn is_no_file(path: &Path) -> bool {
+    path.metadata().is_ok_and(|there| !there.is_file())
+}
+
+/// Beside the file, under a name that nothing looks for.
+fn partial(path: &Path) -> io::Result<PathBuf> {
     let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     let mut partial = std::ffi::OsString::from(".");
     partial.push(name);
     partial.push(format!(".{}.partial", std::process::id()));
-    let partial = dir.join(partial);
+    Ok(path.with_file_name(partial))
+}
+
+/// Writes a file so that it is complete or absent whatever happens meanwhile. What is there and no file (a device, a
+/// pipe) is written to: a rename would put a file in its place.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if is_no_file(path) {
+        return File::options().write(true).open(path)?.write_all(bytes);
+    }
+    let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let partial = partial(path)?;
     let written = (|| {
         let mut file = File::create(&partial)?;
         file.write_all(bytes)?;
@@ -97,6 +127,14 @@ mod tests {
         write_whole(&path, b"text").unwrap();
         assert_eq!(reader.join().unwrap(), "text");
         assert!(!path.metadata().unwrap().is_file());
+    }
+
+    #[test]
+    fn what_can_be_written_is_tried_out_without_a_trace() {
+        let dir = tempfile::tempdir().unwrap();
+        try_out(&dir.path().join("film.eng.srt")).unwrap();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+        assert!(try_out(Path::new("/no/such/folder/a.srt")).is_err());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a device's pool works with: plain values, given by `serve` or the command line. Knows nothing of configuration files.
 
+use crate::queue::Told;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -25,6 +26,8 @@ pub struct Setup {
     pub ageing_ms_per_point: i64,
     /// A process without work ends after this time; 0: never.
     pub idle_ms: i64,
+    /// Whose ends are kept for the webhook.
+    pub told: Told,
 }
 
 impl Setup {
@@ -49,7 +52,7 @@ impl Setup {
 
 #[cfg(test)]
 mod tests {
-    use super::Setup;
+    use super::{Setup, Told};
 
     fn setup(device: &str, workers: usize, threads: usize) -> Setup {
         Setup {
@@ -65,6 +68,7 @@ mod tests {
             lease_ms: 60_000,
             ageing_ms_per_point: 0,
             idle_ms: 0,
+            told: Told::None,
         }
     }
 

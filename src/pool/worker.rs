@@ -12,6 +12,8 @@ use crate::engine::{self, Ask, Context, Engine, LanguageOdds, Session, Sound};
 use crate::job::{Job, JobKind, Preset, Stage};
 use crate::language::Language;
 use crate::queue::{self, Again, Begun, Outcome, Progress};
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -115,7 +117,7 @@ fn decode(shared: &Shared, seat: &mut Seat, open: &Arc<Open>, window: &Window, l
             let _ = shared.queue.drop_window(&open.claim, window.index);
             shared.board.dropped(open);
             match e {
-                Fault::Stopped => {}
+                Fault::Stopped => log::debug!("job {id}: window {} was given up in its midst", window.index),
                 Fault::Give(why, again) => fail(shared, open, &why, again),
             }
         }
@@ -178,9 +180,9 @@ fn listen(
 fn detect(shared: &Shared, seat: &mut Seat, open: &Arc<Open>, windows: &[Arc<Window>]) {
     tell(shared, open, Stage::DetectingLanguage);
     if let Some(label) = label::unproved(&open.job, false) {
-        return prove::prove(shared, open, label, windows, |windows| odds(shared, seat, windows));
+        return prove::prove(shared, open, label, windows, |windows| odds(shared, seat, open, windows));
     }
-    let odds = match odds(shared, seat, windows) {
+    let odds = match odds(shared, seat, open, windows) {
         Ok(odds) => odds,
         Err(Fault::Stopped) => return,
         Err(Fault::Give(why, again)) => return fail(shared, open, &why, again),
@@ -217,11 +219,19 @@ pub(super) fn as_done(open: &Open) -> Job {
     Job { task: open.task(), ..open.job.clone() }
 }
 
-fn odds(shared: &Shared, seat: &mut Seat, windows: &[Arc<Window>]) -> Result<LanguageOdds, Fault> {
+fn odds(
+    shared: &Shared,
+    seat: &mut Seat,
+    open: &Open,
+    windows: &[Arc<Window>],
+) -> Result<LanguageOdds, Fault> {
     let loaded = shared.weights.for_languages()?;
     let session = seat.session(&loaded)?;
     let mut parts = Vec::new();
     for window in windows {
+        if open.stop.load(Ordering::Relaxed) {
+            return Err(Fault::Stopped);
+        }
         let speech = window.speech_inside();
         let odds = session.detect(Sound { samples: &window.samples, speech: &speech })?;
         parts.push((odds, speech.iter().map(|s| (s.end - s.start) as f32).sum()));
@@ -269,10 +279,7 @@ pub(super) fn end(shared: &Shared, open: &Arc<Open>, language: Language) {
     let finished_text = finish::lay_out(checkpoints, language, open.task(), duration_ms);
     let output_path = match finish::write(&open.job, &finished_text.transcript) {
         Ok(path) => path,
-        Err(e) => {
-            let path = open.job.output.as_deref().unwrap_or(std::path::Path::new(""));
-            return fail(shared, open, &format!("cannot write {}: {e}", path.display()), Again::Yes);
-        }
+        Err(e) => return unwritten(shared, open, &e),
     };
     let (result, report) = match (
         serde_json::to_string(&finished_text.transcript),
@@ -300,11 +307,26 @@ fn finished(shared: &Shared, open: &Open, outcome: &Outcome) {
     }
 }
 
+/// The subtitle file cannot be written. Room on the disk is waited for, the work done is kept meanwhile.
+pub(super) fn unwritten(shared: &Shared, open: &Open, e: &io::Error) {
+    let path = open.job.output.as_deref().unwrap_or(Path::new("")).display();
+    if finish::is_full(e) {
+        let why =
+            format!("cannot write {path}: the disk is full; free some space, then the job goes on by itself");
+        return fail(shared, open, &why, Again::Later);
+    }
+    fail(shared, open, &format!("cannot write {path}: {e}"), Again::Yes)
+}
+
 /// Fails the attempt and closes the job here.
 pub(super) fn fail(shared: &Shared, open: &Open, why: &str, again: Again) {
     log::warn!("job {} ({}): {why}", open.job.id, open.job.file_name);
     let _ = insist(open, || shared.queue.fail(&open.claim, why, again));
-    shared.closed(open, false);
+    match again {
+        // It waits; nothing has failed that counts.
+        Again::Later => shared.lost(open),
+        Again::Yes | Again::Never => shared.closed(open, false),
+    }
 }
 
 fn lost(shared: &Shared, open: &Open) {

@@ -1,8 +1,7 @@
 //! What was tried for a file and a language, and when it may be tried again. Does not know what was tried.
 
 use crate::clock::Millis;
-use crate::queue::{Queue, Result};
-use serde::Deserialize;
+use crate::queue::{Mark, Queue, Result};
 
 const HOUR_MS: Millis = 3_600_000;
 const DAY_MS: Millis = 24 * HOUR_MS;
@@ -12,13 +11,7 @@ const LONGEST_PAUSE_MS: Millis = 7 * DAY_MS;
 /// What Bazarr had and misses again was taken away by somebody: not at once a second time.
 const DONE_MS: Millis = 30 * DAY_MS;
 
-#[derive(Debug, Default, Deserialize)]
-struct Mark {
-    tries: u32,
-    until: Millis,
-}
-
-/// The marks, kept as facts beside the queue.
+/// The marks, kept beside the queue.
 pub struct Marks<'a>(pub &'a Queue);
 
 impl Marks<'_> {
@@ -44,11 +37,10 @@ impl Marks<'_> {
     }
 
     fn read(&self, name: &str) -> Result<Mark> {
-        let text = self.0.note(name)?;
-        Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+        Ok(self.0.mark(name)?.unwrap_or_default())
     }
 
     fn write(&self, name: &str, mark: Mark) -> Result<()> {
-        self.0.set_note(name, &format!(r#"{{"tries":{},"until":{}}}"#, mark.tries, mark.until))
+        self.0.set_mark(name, mark)
     }
 }

@@ -19,11 +19,30 @@ pub struct ClaimAsk<'a> {
     /// The device's name on this node: `cpu`, `cuda:0`.
     pub device: String,
     pub kinds: &'a [JobKind],
-    /// Only jobs whose priority (as stored, without ageing) is strictly above this.
-    pub above: Option<i64>,
+    /// Only jobs that are more urgent than this one, by a point at least.
+    pub above: Option<Place>,
     pub lease_ms: Millis,
     /// So many milliseconds of waiting are worth one point of priority; 0: only priority counts, age decides ties.
     pub ageing_ms_per_point: Millis,
+}
+
+/// What a job's place in the queue hangs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// With the origin's bonus.
+    pub priority: i64,
+    pub created_at: Millis,
+}
+
+impl Place {
+    /// The greater, the more urgent; jobs that are equal here go by age. With ageing it counts in milliseconds, and is
+    /// the same at any time: all that wait grow older together (`claim_pick.sql`, `claim_pick_aged.sql`).
+    pub fn urgency(self, ageing_ms_per_point: Millis) -> i64 {
+        match ageing_ms_per_point {
+            0 => self.priority,
+            ms => self.priority.saturating_mul(ms).saturating_sub(self.created_at),
+        }
+    }
 }
 
 /// Whether a failure is worth another attempt.
@@ -31,7 +50,8 @@ pub struct ClaimAsk<'a> {
 pub enum Again {
     /// Back to the queue with growing delay until `max_retries` are used up, then failed.
     Yes,
-    /// Something on this machine is missing that may come (a model, ffmpeg): asked again soon, nothing is counted.
+    /// Something on this machine is missing that may come (a model, ffmpeg, room on a disk): asked again soon, nothing
+    /// is counted.
     Later,
     Never,
 }
@@ -41,12 +61,10 @@ impl Queue {
     /// retry delay is over. `None`: nothing fits, or the queue is paused.
     pub fn claim(&self, ask: &ClaimAsk<'_>) -> Result<Option<(Job, Claim)>> {
         let now = self.now();
-        let pick = jobs::Pick {
-            node: &self.node,
-            kinds: ask.kinds,
-            above: ask.above,
-            ageing_ms_per_point: ask.ageing_ms_per_point,
-        };
+        let ageing = ask.ageing_ms_per_point;
+        // A point, or what it is worth.
+        let least = ask.above.map(|place| place.urgency(ageing).saturating_add(ageing.max(1)));
+        let pick = jobs::Pick { node: &self.node, kinds: ask.kinds, least, ageing_ms_per_point: ageing };
         let claimed = self.store.write(Durability::Normal, |tx| {
             let Some(id) = jobs::pick(tx, &pick, now)? else { return Ok(None) };
             let claim = jobs::new_claim(id, now.saturating_add(ask.lease_ms));
@@ -87,6 +105,7 @@ impl Queue {
             if let Some(job) = jobs::by_id(tx, claim.job)? {
                 facts::drop_failed_key(tx, &job.key)?;
             }
+            self.tell_end(tx, claim.job, now)?;
             Ok(true)
         })?;
         Ok(self.tell(held, Notice::Changed(claim.job)))
@@ -108,7 +127,7 @@ impl Queue {
                     let not_before = now.saturating_add(retry_delay(job.retry_count));
                     jobs::try_again(tx, claim, error, not_before, now)
                 }
-                Again::Yes | Again::Never => give_up(tx, &job, claim, error, now),
+                Again::Yes | Again::Never => self.give_up(tx, &job, claim, error, now),
             }
         })?;
         Ok(self.tell(held, Notice::Changed(claim.job)))
@@ -120,6 +139,27 @@ impl Queue {
         let now = self.now();
         let held = self.store.write(Durability::Normal, |tx| put_back(tx, claim, now))?;
         Ok(self.tell(held, Notice::Added(claim.job)))
+    }
+
+    /// Fails the job for good and holds its key back, longer each time.
+    pub(super) fn give_up(
+        &self,
+        tx: &mut dyn Tx,
+        job: &Job,
+        claim: &Claim,
+        error: &str,
+        now: Millis,
+    ) -> store::Result<bool> {
+        if !jobs::fail(tx, claim, error, now)? {
+            return Ok(false);
+        }
+        windows::unmark_all(tx, claim.job)?;
+        let before = facts::failed_key(tx, &job.key)?.map_or(0, |f| f.times);
+        let until = now.saturating_add(back_off(before));
+        let failed = facts::FailedKey { times: before.saturating_add(1), until, job: job.id };
+        facts::put_failed_key(tx, &job.key, failed)?;
+        self.tell_end(tx, claim.job, now)?;
+        Ok(true)
     }
 
     fn tell(&self, held: bool, notice: Notice) -> bool {
@@ -136,25 +176,6 @@ pub(super) fn put_back(tx: &mut dyn Tx, claim: &Claim, now: Millis) -> store::Re
         windows::unmark_all(tx, claim.job)?;
     }
     Ok(held)
-}
-
-/// Fails the job for good and holds its key back, longer each time.
-pub(super) fn give_up(
-    tx: &mut dyn Tx,
-    job: &Job,
-    claim: &Claim,
-    error: &str,
-    now: Millis,
-) -> store::Result<bool> {
-    if !jobs::fail(tx, claim, error, now)? {
-        return Ok(false);
-    }
-    windows::unmark_all(tx, claim.job)?;
-    let before = facts::failed_key(tx, &job.key)?.map_or(0, |f| f.times);
-    let until = now.saturating_add(back_off(before));
-    let failed = facts::FailedKey { times: before.saturating_add(1), until, job: job.id };
-    facts::put_failed_key(tx, &job.key, failed)?;
-    Ok(true)
 }
 
 /// 30 s, 1 min, 2 min … at most about 8.5 h.

@@ -1,6 +1,6 @@
 //! Claims whose holder is gone: taken back, and the crash charged to the windows in flight. Knows no processes.
 
-use super::claim::{give_up, put_back};
+use super::claim::put_back;
 use super::{Notice, OPENING, Queue, Result};
 use crate::clock::Millis;
 use crate::job::{Claim, Job, JobId};
@@ -18,7 +18,7 @@ impl Queue {
         let now = self.now();
         let taken = self.store.write(Durability::Full, |tx| {
             let claims = jobs::claims_of_device(tx, &self.node, device)?;
-            charge_all(tx, &claims, now)
+            self.charge_all(tx, &claims, now)
         })?;
         Ok(self.tell_taken(taken))
     }
@@ -51,9 +51,43 @@ impl Queue {
         }
         let taken = self.store.write(Durability::Full, |tx| {
             let claims = jobs::claims_expired(tx, now)?;
-            charge_all(tx, &claims, now)
+            self.charge_all(tx, &claims, now)
         })?;
         Ok(self.tell_taken(taken))
+    }
+
+    fn charge_all(
+        &self,
+        tx: &mut dyn Tx,
+        claims: &[Claim],
+        now: Millis,
+    ) -> store::Result<Vec<(JobId, Fate)>> {
+        let mut taken = Vec::new();
+        for claim in claims {
+            if let Some(fate) = self.charge(tx, claim, now)? {
+                taken.push((claim.job, fate));
+            }
+        }
+        Ok(taken)
+    }
+
+    /// `None`: the claim was given back meanwhile.
+    fn charge(&self, tx: &mut dyn Tx, claim: &Claim, now: Millis) -> store::Result<Option<Fate>> {
+        if !jobs::holds(tx, claim)? {
+            return Ok(None);
+        }
+        let Some(job) = jobs::by_id(tx, claim.job)? else { return Ok(None) };
+        let mut worst = (0, 0);
+        for index in windows::in_flight(tx, job.id)? {
+            windows::count_death(tx, job.id, index)?;
+            worst = worst.max((windows::deaths(tx, job.id, index)?, index));
+        }
+        let (deaths, index) = worst;
+        if deaths < job.max_retries.max(FEWEST_DEATHS) {
+            return Ok(put_back(tx, claim, now)?.then_some(Fate::Queued));
+        }
+        let error = blame(&job, deaths, index);
+        Ok(self.give_up(tx, &job, claim, &error, now)?.then_some(Fate::Failed))
     }
 
     fn tell_taken(&self, taken: Vec<(JobId, Fate)>) -> Vec<JobId> {
@@ -80,35 +114,6 @@ fn put_all_back(tx: &mut dyn Tx, claims: &[Claim], now: Millis) -> store::Result
         }
     }
     Ok(taken)
-}
-
-fn charge_all(tx: &mut dyn Tx, claims: &[Claim], now: Millis) -> store::Result<Vec<(JobId, Fate)>> {
-    let mut taken = Vec::new();
-    for claim in claims {
-        if let Some(fate) = charge(tx, claim, now)? {
-            taken.push((claim.job, fate));
-        }
-    }
-    Ok(taken)
-}
-
-/// `None`: the claim was given back meanwhile.
-fn charge(tx: &mut dyn Tx, claim: &Claim, now: Millis) -> store::Result<Option<Fate>> {
-    if !jobs::holds(tx, claim)? {
-        return Ok(None);
-    }
-    let Some(job) = jobs::by_id(tx, claim.job)? else { return Ok(None) };
-    let mut worst = (0, 0);
-    for index in windows::in_flight(tx, job.id)? {
-        windows::count_death(tx, job.id, index)?;
-        worst = worst.max((windows::deaths(tx, job.id, index)?, index));
-    }
-    let (deaths, index) = worst;
-    if deaths < job.max_retries.max(FEWEST_DEATHS) {
-        return Ok(put_back(tx, claim, now)?.then_some(Fate::Queued));
-    }
-    let error = blame(&job, deaths, index);
-    Ok(give_up(tx, &job, claim, &error, now)?.then_some(Fate::Failed))
 }
 
 fn blame(job: &Job, deaths: u32, index: u32) -> String {

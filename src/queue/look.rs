@@ -2,9 +2,11 @@
 
 use super::{Queue, Result, Stored};
 use crate::job::{Job, JobId, JobState};
-use crate::store::{jobs, results};
+use crate::store::{facts, jobs, results};
 
 const DAY_MS: i64 = 86_400_000;
+/// The fact that is written to see whether there is room.
+const LAST_CHECK: &str = "written_at";
 
 /// How many jobs there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -66,6 +68,12 @@ impl Queue {
         let read = &mut &self.store;
         let Some(job) = jobs::with_result(read, key, i64::MIN)? else { return Ok(None) };
         Ok(results::get(read, job.id)?)
+    }
+
+    /// Fails while there is no room to write. Writes only when a write of this process has failed for that.
+    pub fn check_room(&self) -> Result<()> {
+        let write = || facts::set_fact(&self.store, LAST_CHECK, &self.now().to_string());
+        Ok(self.store.check_room(write)?)
     }
 
     /// The hashes of the uploads on this node that jobs still need.

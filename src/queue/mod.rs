@@ -6,15 +6,18 @@
 
 mod claim;
 mod dead;
+mod deliveries;
 mod look;
 mod moves;
 mod submit;
 mod wait;
 mod windows;
 
+pub use crate::store::facts::Mark;
 pub use crate::store::jobs::Progress;
 pub use crate::store::results::{Outcome, Stored};
-pub use claim::{Again, ClaimAsk};
+pub use claim::{Again, ClaimAsk, Place};
+pub use deliveries::{Delivery, Told, Words};
 pub use look::Counts;
 pub use moves::Moved;
 pub use submit::Submitted;
@@ -47,13 +50,14 @@ pub struct Queue {
     node: Arc<str>,
     clock: Arc<dyn Clock>,
     notices: broadcast::Sender<Notice>,
+    telling: Option<(Told, Words)>,
 }
 
 impl Queue {
     /// `node` is this machine's name among those that share the database.
     pub fn new(store: Store, node: String, clock: Arc<dyn Clock>) -> Queue {
         let (notices, _) = broadcast::channel(wait::NOTICES_KEPT);
-        Queue { store, node: node.into(), clock, notices }
+        Queue { store, node: node.into(), clock, notices, telling: None }
     }
 
     fn now(&self) -> Millis {

@@ -1,13 +1,16 @@
 //! What people do to jobs and to the queue: cancel, retry, reorder, pause, clear. Knows no faces.
 
-use super::{Notice, Queue, Result};
+use super::{Mark, Notice, Queue, Result};
 use crate::clock::Millis;
 use crate::job::{Event, Job, JobId, JobState};
 use crate::store::db::{Durability, Tx};
-use crate::store::{self, facts, jobs, results, windows};
+use crate::store::{self, deliveries, facts, jobs, results, windows};
 
 /// The fact that `claim_pick` looks at.
 const PAUSED: &str = "queue_paused";
+
+/// Nobody comes back after this: neither for a failed work whose time is over, nor with a receiver for old words.
+const FORGOTTEN_MS: Millis = 30 * 24 * 3_600_000;
 
 /// How a person's wish about a job went.
 #[derive(Debug, Clone)]
@@ -27,7 +30,11 @@ impl Queue {
         let now = self.now();
         let moved = self.act(id, Some(Event::Cancel), |tx, job| {
             windows::unmark_all(tx, id)?;
-            jobs::cancel(tx, id, job.state, now)
+            let ended = jobs::cancel(tx, id, job.state, now)?;
+            if ended {
+                self.tell_end(tx, id, now)?;
+            }
+            Ok(ended)
         })?;
         if matches!(moved, Moved::Done(_)) {
             self.announce(Notice::Cancelled(id));
@@ -84,10 +91,14 @@ impl Queue {
     }
 
     /// Retention: removes jobs that ended before `jobs_before` and the results of jobs completed before
-    /// `results_before`. Gives the number of jobs and results removed.
+    /// `results_before`, and what nobody has come back to for a month, however long jobs are kept. Gives the number of
+    /// jobs and results removed.
     pub fn prune(&self, jobs_before: Millis, results_before: Millis) -> Result<u64> {
+        let past = self.now().saturating_sub(FORGOTTEN_MS);
         Ok(self.store.write(Durability::Normal, |tx| {
-            facts::prune_failed_keys(tx, jobs_before)?;
+            deliveries::prune(tx, past)?;
+            facts::prune_marks(tx, past)?;
+            facts::prune_failed_keys(tx, past)?;
             Ok(jobs::prune(tx, jobs_before)? + results::prune(tx, results_before)?)
         })?)
     }
@@ -112,13 +123,13 @@ impl Queue {
         Ok(facts::fact(&self.store, PAUSED)?.as_deref() == Some("1"))
     }
 
-    /// What was noted under this name by those who use the queue.
-    pub fn note(&self, name: &str) -> Result<Option<String>> {
-        Ok(facts::fact(&self.store, name)?)
+    /// What was marked under this name by those who use the queue.
+    pub fn mark(&self, name: &str) -> Result<Option<Mark>> {
+        Ok(facts::mark(&self.store, name)?)
     }
 
-    /// Notes `text` in place of what was there. Outlives a restart.
-    pub fn set_note(&self, name: &str, text: &str) -> Result<()> {
-        Ok(facts::set_fact(&self.store, name, text)?)
+    /// Marks in place of what was there. Outlives a restart, and goes a month after `until`.
+    pub fn set_mark(&self, name: &str, mark: Mark) -> Result<()> {
+        Ok(facts::set_mark(&self.store, name, mark)?)
     }
 }

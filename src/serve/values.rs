@@ -2,14 +2,16 @@
 
 use super::Error;
 use crate::bazarr::Bazarr;
+use crate::clock::System;
 use crate::config::{AuthRequired, Config, NoSpeech};
 use crate::job::{Preset, Task};
 use crate::language::Language;
 use crate::library::Library;
 use crate::pool::setup::Setup;
 use crate::push::{self, Push};
-use crate::queue::Queue;
-use crate::{audio, http, model};
+use crate::queue::{Queue, Told};
+use crate::store::Store;
+use crate::{audio, housekeeping, http, model};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +30,22 @@ pub fn setup(config: &Config) -> Setup {
         lease_ms: config.lease_seconds as i64 * 1000,
         ageing_ms_per_point: config.priority_ageing_minutes as i64 * 60_000,
         idle_ms: config.model_idle_seconds as i64 * 1000,
+        told: told(config),
     }
+}
+
+/// Whose ends a webhook is told.
+fn told(config: &Config) -> Told {
+    match (&config.doors.webhook_url, config.doors.provider_callback_enabled) {
+        (None, _) => Told::None,
+        (Some(_), false) => Told::Own,
+        (Some(_), true) => Told::All,
+    }
+}
+
+/// The queue as every process of the daemon uses it.
+pub(super) fn queue(store: Store, node: String, told: Told) -> Queue {
+    Queue::new(store, node, Arc::new(System)).telling(told, http::callback::words)
 }
 
 pub(super) fn settings(config: &Config) -> Result<http::Settings, Error> {
@@ -86,14 +103,13 @@ fn access(config: &Config) -> Result<http::Access, Error> {
     Ok(http::Access { key, required, proxies: doors.trusted_proxies.clone(), names })
 }
 
-/// Who is told of jobs' ends.
+/// Where ends are told.
 pub(super) fn receiver(config: &Config) -> Option<http::callback::Receiver> {
     let doors = &config.doors;
     Some(http::callback::Receiver {
         url: doors.webhook_url.clone()?,
         secret: doors.webhook_secret.as_ref().map(|secret| secret.0.clone()),
-        provider_jobs: doors.provider_callback_enabled,
-        pauses: http::callback::PAUSES.to_vec(),
+        pauses: http::callback::pauses(),
     })
 }
 
@@ -141,5 +157,12 @@ pub(super) fn missing_model(config: &Config) -> Option<String> {
 pub(super) fn reasons(config: &Config) -> Vec<String> {
     let mut reasons: Vec<String> = missing_model(config).into_iter().collect();
     reasons.extend(audio::missing_tools());
+    reasons.extend(housekeeping::nearly_full(&config.data_dir).map(|free| {
+        format!(
+            "the disk that holds {} has {} MB left: free some space, without it uploads are refused and jobs wait",
+            config.data_dir.display(),
+            free >> 20
+        )
+    }));
     reasons
 }

@@ -110,6 +110,14 @@ impl Spool {
         Err(Error::OverQuota)
     }
 
+    /// The upload came in but nobody has entered a job for it: unless one needs it all the same, it goes first.
+    pub fn disown(&self, hash: &str) {
+        // When its time cannot be set, it goes with the others.
+        let old = |file: fs::File| file.set_modified(SystemTime::UNIX_EPOCH);
+        let _ = fs::File::options().write(true).open(self.path(hash)).and_then(old);
+        self.bell.ring(Need::Disk);
+    }
+
     /// Whether `room` fails.
     pub fn set_over_quota(&self, over: bool) {
         self.over.store(over, Ordering::Relaxed);
@@ -201,6 +209,21 @@ mod tests {
         assert_eq!(put(&spool, &[0; 10]), hashes[0]);
         spool.evict(0, &keep).unwrap();
         assert_eq!(left(&spool, &hashes), [true, false, false]);
+    }
+
+    #[test]
+    fn a_disowned_upload_goes_at_once_unless_a_job_needs_it() {
+        let (_dir, spool, hashes) = three();
+        spool.wait_for_need(Duration::ZERO);
+        let newest = &hashes[2];
+        let keep =
+            |used: &[&String]| Keep { since: SystemTime::now() - Duration::from_secs(150), ..keep(used) };
+        spool.disown(newest);
+        assert_eq!(spool.wait_for_need(Duration::ZERO), Some(Need::Disk));
+        spool.evict(0, &keep(&[newest])).unwrap();
+        assert_eq!(left(&spool, &hashes), [false, false, true]);
+        spool.evict(0, &keep(&[])).unwrap();
+        assert_eq!(left(&spool, &hashes), [false, false, false]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Small things to remember: named facts, and keys whose jobs failed. Decides nothing by them.
+//! Small things to remember: named facts, marks of tries, and keys whose jobs failed. Decides nothing by them.
 
 use super::db::{Durability, Read, Tx};
 use super::error::Result;
@@ -19,6 +19,34 @@ pub fn set_fact(store: &Store, name: &str, value: &str) -> Result<()> {
         tx.execute(&sql::FACT_PUT, &[name.into(), value.into()])?;
         Ok(())
     })
+}
+
+/// What became of something that is tried now and then.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Mark {
+    pub tries: u32,
+    /// Not tried again before.
+    pub until: Millis,
+}
+
+pub fn mark(store: &Store, name: &str) -> Result<Option<Mark>> {
+    let mut read = store;
+    let rows = read.query(&sql::MARK_GET, &[name.into()])?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    Ok(Some(Mark { tries: row.small("tries")?, until: row.int("until")? }))
+}
+
+/// Remembers `mark` under `name`, in place of what was there.
+pub fn set_mark(store: &Store, name: &str, mark: Mark) -> Result<()> {
+    store.write(Durability::Full, |tx| {
+        tx.execute(&sql::MARK_DROP, &[name.into()])?;
+        tx.execute(&sql::MARK_PUT, &[name.into(), mark.tries.into(), mark.until.into()])?;
+        Ok(())
+    })
+}
+
+pub fn prune_marks(tx: &mut dyn Tx, before: Millis) -> Result<u64> {
+    tx.execute(&sql::MARKS_PRUNE, &[before.into()])
 }
 
 /// A key whose last job failed.

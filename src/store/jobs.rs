@@ -81,7 +81,8 @@ pub fn spools_in_use(read: &mut dyn Read, node: &str) -> Result<Vec<String>> {
 pub struct Pick<'a> {
     pub node: &'a str,
     pub kinds: &'a [JobKind],
-    pub above: Option<i64>,
+    /// The least urgency: of the priority, or with ageing of the priority in milliseconds less the time of birth.
+    pub least: Option<i64>,
     /// So many milliseconds of waiting are worth one point of priority; 0: waiting is worth nothing.
     pub ageing_ms_per_point: Millis,
 }
@@ -90,9 +91,9 @@ pub struct Pick<'a> {
 pub fn pick(tx: &mut dyn Tx, pick: &Pick<'_>, now: Millis) -> Result<Option<JobId>> {
     // There are two kinds of jobs; the statement has a place for each.
     let (Some(first), Some(last)) = (pick.kinds.first(), pick.kinds.last()) else { return Ok(None) };
-    let above = pick.above.unwrap_or(i64::MIN);
+    let least = pick.least.unwrap_or(i64::MIN);
     let mut args =
-        vec![now.into(), pick.node.into(), first.as_str().into(), last.as_str().into(), above.into()];
+        vec![now.into(), pick.node.into(), first.as_str().into(), last.as_str().into(), least.into()];
     let sql = if pick.ageing_ms_per_point > 0 {
         args.push(pick.ageing_ms_per_point.into());
         &sql::CLAIM_PICK_AGED

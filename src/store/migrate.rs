@@ -45,6 +45,25 @@ mod tests {
     }
 
     #[test]
+    fn marks_that_were_facts_are_marks_now() {
+        let db = Sqlite::memory().unwrap();
+        forward(&db, &sql::MIGRATIONS[..2]).unwrap();
+        let facts = [("push:1", r#"{"tries":3,"until":7000}"#), ("push:2", "half"), ("queue_paused", "1")];
+        db.write(Durability::Full, &mut |tx| {
+            facts.iter().try_for_each(|(name, value)| {
+                tx.execute(&sql::FACT_PUT, &[(*name).into(), (*value).into()]).map(drop)
+            })
+        })
+        .unwrap();
+        forward(&db, sql::MIGRATIONS).unwrap();
+        let there = |sql, name: &str| db.query(sql, &[name.into()]).unwrap();
+        let mark = &there(&sql::MARK_GET, "push:1")[0];
+        assert_eq!((mark.int("tries").unwrap(), mark.int("until").unwrap()), (3, 7000));
+        assert!(there(&sql::MARK_GET, "push:2").is_empty() && there(&sql::FACT_GET, "push:1").is_empty());
+        assert_eq!(there(&sql::FACT_GET, "queue_paused").len(), 1);
+    }
+
+    #[test]
     fn a_database_from_a_newer_version_is_refused_and_left_alone() {
         let db = Sqlite::memory().unwrap();
         forward(&db, sql::MIGRATIONS).unwrap();

@@ -2,6 +2,7 @@
 //! comes first and what is tried again is the queue's.
 
 pub mod db;
+pub(crate) mod deliveries;
 mod error;
 pub(crate) mod facts;
 pub(crate) mod jobs;
@@ -20,6 +21,7 @@ use place::Place;
 use sql::Sql;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How often a change that lost against another writer is run again.
 const TRIES: u32 = 5;
@@ -28,6 +30,8 @@ const TRIES: u32 = 5;
 #[derive(Clone)]
 pub struct Store {
     db: Arc<dyn Db>,
+    /// A change has found no room, and none of `check_room` has succeeded since.
+    full: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -48,7 +52,7 @@ impl Store {
             }
         };
         migrate::forward(&*db, sql::MIGRATIONS)?;
-        Ok(Store { db })
+        Ok(Store { db, full: Arc::default() })
     }
 
     /// Runs `f` as one change and gives what it returns. `f` may run more than once; only its last run counts.
@@ -58,7 +62,7 @@ impl Store {
         mut f: impl FnMut(&mut dyn Tx) -> Result<T>,
     ) -> Result<T> {
         let mut tries = 0;
-        loop {
+        let changed = loop {
             tries += 1;
             let mut answer = None;
             let run = self.db.write(durability, &mut |tx| {
@@ -66,12 +70,22 @@ impl Store {
                 Ok(())
             });
             match (run, answer) {
-                (Ok(()), Some(answer)) => return Ok(answer),
-                (Ok(()), None) => return Err(Error::Other("the change was not run".to_owned())),
+                (Ok(()), Some(answer)) => break Ok(answer),
+                (Ok(()), None) => break Err(Error::Other("the change was not run".to_owned())),
                 (Err(Error::Conflict { .. }), _) if tries < TRIES => {}
-                (Err(e), _) => return Err(e),
+                (Err(e), _) => break Err(e),
             }
+        };
+        if matches!(changed, Err(Error::Full { .. })) {
+            self.full.store(true, Ordering::Relaxed);
         }
+        changed
+    }
+
+    /// Once a change of this process has found no room, runs `f` to see whether there is some now: it has to change
+    /// something. Does nothing otherwise.
+    pub(crate) fn check_room(&self, f: impl FnOnce() -> Result<()>) -> Result<()> {
+        if self.full.swap(false, Ordering::Relaxed) { f() } else { Ok(()) }
     }
 }
 

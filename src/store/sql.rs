@@ -43,6 +43,12 @@ statements! {
     CLAIMS_EXPIRED = "claims_expired",
     CLAIMS_OF_DEVICE = "claims_of_device",
     CLAIMS_OF_NODE = "claims_of_node",
+    DELIVERIES_NEXT = "deliveries_next",
+    DELIVERIES_PRUNE = "deliveries_prune",
+    DELIVERY_DROP = "delivery_drop",
+    DELIVERY_PUT = "delivery_put",
+    DELIVERY_PUT_OFF = "delivery_put_off",
+    DELIVERY_TAKE = "delivery_take",
     FACT_DROP = "fact_drop",
     FACT_GET = "fact_get",
     FACT_PUT = "fact_put",
@@ -72,6 +78,10 @@ statements! {
     JOBS_NEWEST = "jobs_newest",
     JOBS_NEWEST_IN_STATE = "jobs_newest_in_state",
     JOBS_PRUNE = "jobs_prune",
+    MARK_DROP = "mark_drop",
+    MARK_GET = "mark_get",
+    MARK_PUT = "mark_put",
+    MARKS_PRUNE = "marks_prune",
     MIGRATION_DONE = "migration_done",
     MIGRATIONS_NEWEST = "migrations_newest",
     MIGRATIONS_TABLE = "migrations_table",
@@ -111,5 +121,8 @@ impl Migration {
 }
 
 /// In order; forward only.
-pub static MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "initial", sqlite: include_str!("../../sql/sqlite/001_initial.sql") }];
+pub static MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "initial", sqlite: include_str!("../../sql/sqlite/001_initial.sql") },
+    Migration { version: 2, name: "deliveries", sqlite: include_str!("../../sql/sqlite/002_deliveries.sql") },
+    Migration { version: 3, name: "marks", sqlite: include_str!("../../sql/sqlite/003_marks.sql") },
+];

@@ -5,13 +5,14 @@ use std::collections::HashSet;
 use std::sync::Barrier;
 use transcriptord::job::{Claim, JobId, JobKind, JobState, NewJob, Origin, Stage};
 use transcriptord::language::Language;
-use transcriptord::queue::{Again, Begun, ClaimAsk, Progress, Queue};
+use transcriptord::queue::{Again, Begun, ClaimAsk, Place, Progress, Queue};
 
 on_every_database! {
     a_claimed_job_is_processing_under_a_lease,
     the_urgent_goes_first_then_the_oldest,
     an_empty_queue_gives_nothing,
     only_what_is_above_is_taken_when_asked_so,
+    with_ageing_what_waited_long_enough_is_above,
     only_the_kinds_asked_for_are_taken,
     an_upload_is_taken_by_its_home_alone,
     a_paused_queue_gives_nothing_on_any_node,
@@ -53,9 +54,38 @@ fn an_empty_queue_gives_nothing(b: &Bench) {
 
 fn only_what_is_above_is_taken_when_asked_so(b: &Bench) {
     b.submit("k");
-    let above = |above| b.queue.claim(&ClaimAsk { above: Some(above), ..ask() }).unwrap();
+    let above = |priority| {
+        let above = Some(Place { priority, created_at: NOON });
+        b.queue.claim(&ClaimAsk { above, ..ask() }).unwrap()
+    };
     assert!(above(0).is_none());
     assert!(above(-1).is_some());
+}
+
+fn with_ageing_what_waited_long_enough_is_above(b: &Bench) {
+    let old = Place { priority: 0, created_at: NOON };
+    b.submit("old");
+    b.clock.advance(11 * MINUTE_MS);
+    let young = Place { priority: 10, created_at: b.now() };
+    let above = |above, ageing_ms_per_point| {
+        let taken = b.queue.claim(&ClaimAsk { above: Some(above), ageing_ms_per_point, ..ask() }).unwrap();
+        taken.map(|(job, claim)| {
+            b.queue.release(&claim).unwrap();
+            job.file_name
+        })
+    };
+    assert_eq!(above(young, 0), None);
+    assert_eq!(above(young, 2 * MINUTE_MS), None, "eleven minutes are worth five points of ten");
+    assert_eq!(above(young, MINUTE_MS).as_deref(), Some("old.mkv"), "eleven minutes are worth eleven points");
+    assert_eq!(above(Place { priority: 11, ..young }, MINUTE_MS), None, "as urgent is not more urgent");
+
+    // Nor is the old one above itself, nor the young one above the old: it would never come to its end.
+    let urgent = NewJob { origin: Origin::Provider, ..film("young") };
+    b.queue.submit(urgent).unwrap();
+    let (_, open) = b.queue.claim(&ClaimAsk { ageing_ms_per_point: MINUTE_MS, ..ask() }).unwrap().unwrap();
+    assert_eq!(b.job(open.job).file_name, "old.mkv");
+    assert_eq!(above(old, MINUTE_MS), None);
+    assert_eq!(above(old, 0).as_deref(), Some("young.mkv"), "without ageing");
 }
 
 fn only_the_kinds_asked_for_are_taken(b: &Bench) {

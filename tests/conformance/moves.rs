@@ -2,7 +2,7 @@
 
 use super::bench::*;
 use transcriptord::job::{JobId, JobState, NewJob};
-use transcriptord::queue::{Again, Moved, Notice};
+use transcriptord::queue::{Again, Mark, Moved, Notice};
 
 on_every_database! {
     a_queued_job_can_be_cancelled,
@@ -17,6 +17,7 @@ on_every_database! {
     an_unknown_job_is_not_found,
     clearing_removes_completed_jobs_alone,
     pruning_removes_old_ends_and_old_results,
+    what_nobody_comes_back_to_is_forgotten_after_a_month,
 }
 
 fn in_state(b: &Bench, state: JobState) -> JobId {
@@ -160,4 +161,31 @@ fn pruning_removes_old_ends_and_old_results(b: &Bench) {
     assert!(old.iter().all(|id| b.queue.get(*id).unwrap().is_none()));
     assert!(live.iter().all(|id| b.queue.get(*id).unwrap().is_some()));
     assert!(b.queue.result(young).unwrap().is_some());
+}
+
+fn what_nobody_comes_back_to_is_forgotten_after_a_month(b: &Bench) {
+    const MONTH_MS: i64 = 30 * 24 * HOUR_MS;
+    let mark = Mark { tries: 2, until: NOON + HOUR_MS };
+    b.queue.set_mark("film", Mark { tries: 1, until: 0 }).unwrap();
+    b.queue.set_mark("film", mark).unwrap();
+    assert_eq!((b.queue.mark("film").unwrap(), b.queue.mark("other").unwrap()), (Some(mark), None));
+    let fail = || {
+        let id = b.submit("k");
+        b.queue.fail(&b.claim().1, "no sound", Again::Never).unwrap();
+        id
+    };
+    let failed = fail();
+    // Jobs and results are kept for ever; the key was held back for ten minutes.
+    let forget = |at| {
+        b.clock.advance(at - b.now());
+        b.queue.prune(i64::MIN, i64::MIN).unwrap();
+    };
+    forget(NOON + 10 * MINUTE_MS + MONTH_MS + 1);
+    assert_eq!(b.queue.mark("film").unwrap(), Some(mark), "its time ended later");
+    assert_ne!(fail(), failed);
+    b.clock.advance(10 * MINUTE_MS);
+    assert_ne!(b.submit("k"), failed, "a first failure again: held back for ten minutes, not for an hour");
+    forget(NOON + HOUR_MS + MONTH_MS + 1);
+    assert_eq!(b.queue.mark("film").unwrap(), None);
+    assert!(b.queue.get(failed).unwrap().is_some());
 }

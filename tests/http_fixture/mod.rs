@@ -53,7 +53,7 @@ impl Daemon {
         settings.library = vec![library.clone()];
         let (stop, stopping) = tokio::sync::watch::channel(false);
         let mut shared = Shared {
-            queue: queue.clone(),
+            queue,
             spool: Arc::new(Spool::open(&spool_dir).unwrap()),
             settings,
             pool: Arc::new(one_worker),
@@ -62,6 +62,7 @@ impl Daemon {
             stopping,
         };
         change(&mut shared);
+        let queue = shared.queue.clone();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
         let (handles, handle) = std::sync::mpsc::channel();

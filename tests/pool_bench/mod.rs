@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use transcriptord::clock::System;
+use transcriptord::clock::Manual;
 use transcriptord::engine::scripted::Scripted;
 use transcriptord::engine::{Ask, Error, Heard, LanguageOdds, Sound};
 use transcriptord::job::{Job, JobId, JobKind, JobState, NewJob, Options, Origin, Preset, Source, Task};
@@ -17,7 +17,7 @@ use transcriptord::pool::device;
 use transcriptord::pool::hints::{self, Order};
 use transcriptord::pool::setup::Setup;
 use transcriptord::pool::weights::{self, Loaded, Weights};
-use transcriptord::queue::Queue;
+use transcriptord::queue::{Queue, Told};
 use transcriptord::store::Store;
 use transcriptord::subtitle::{Transcript, Word};
 
@@ -41,6 +41,10 @@ pub struct Bench {
     pub link: UnixStream,
     /// What a detection hears.
     pub odds: LanguageOdds,
+    /// The queue's; it stands still.
+    pub clock: Arc<Manual>,
+    /// For the pools that begin from now on.
+    pub ageing_ms_per_point: i64,
     pool: Option<JoinHandle<std::io::Result<()>>>,
 }
 
@@ -52,9 +56,11 @@ impl Bench {
     ) -> Bench {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&format!("sqlite://{}/queue.db", dir.path().display())).unwrap();
-        let queue = Queue::new(store, "here".into(), Arc::new(System));
+        let clock = Arc::new(Manual::at(1_769_860_800_000));
+        let queue = Queue::new(store, "here".into(), clock.clone());
         let odds = LanguageOdds(vec![("de".parse().unwrap(), 0.9), (Language::ENGLISH, 0.1)]);
-        let mut bench = Bench { queue, link: UnixStream::pair().unwrap().0, odds, pool: None, dir };
+        let link = UnixStream::pair().unwrap().0;
+        let mut bench = Bench { queue, link, odds, clock, ageing_ms_per_point: 0, pool: None, dir };
         bench.begin(workers, concurrent, line);
         bench
     }
@@ -69,7 +75,10 @@ impl Bench {
         let (link, theirs) = UnixStream::pair().unwrap();
         let mut drain = link.try_clone().unwrap();
         std::thread::spawn(move || std::io::copy(&mut drain, &mut std::io::sink()));
-        let setup = setup(self.dir.path(), workers, concurrent);
+        let setup = Setup {
+            ageing_ms_per_point: self.ageing_ms_per_point,
+            ..setup(self.dir.path(), workers, concurrent)
+        };
         let queue = self.queue.clone();
         self.link = link;
         self.pool = Some(std::thread::spawn(move || device::run_with(setup, queue, Some(theirs), weights)));

@@ -3,10 +3,13 @@
 use super::{Finding, Grade};
 use crate::config::Config;
 use crate::device::{self, Device};
-use crate::model;
+use crate::{http, model};
 use std::ffi::CString;
+use std::fs;
+use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -15,7 +18,7 @@ use std::time::Duration;
 pub type Check = fn(&Config, Option<&Path>) -> Vec<Finding>;
 
 pub static ALL: &[Check] =
-    &[configuration, data_folder, database, models, whisper, devices, media, library, address];
+    &[configuration, data_folder, key, database, models, whisper, devices, media, library, address];
 
 const GB: u64 = 1 << 30;
 
@@ -54,7 +57,7 @@ fn data_folder(config: &Config, _: Option<&Path>) -> Vec<Finding> {
     };
     let mut found = vec![ok("data folder", is)];
     let needs = "an upload of three hours takes 0.35 GB until its subtitle is made";
-    found.extend(free_bytes(nearest).map(|free| {
+    found.extend(device::free_bytes(nearest).map(|free| {
         let is = format!("{:.1} GB free", free as f64 / GB as f64);
         match free {
             _ if free < GB / 2 => fail("disk", is, format!("make room: {needs}")),
@@ -63,6 +66,39 @@ fn data_folder(config: &Config, _: Option<&Path>) -> Vec<Finding> {
         }
     }));
     found
+}
+
+/// The API key's file. What it holds is not shown: 'transcriptord key' does that.
+fn key(config: &Config, _: Option<&Path>) -> Vec<Finding> {
+    const WHAT: &str = "API key";
+    if config.doors.api_key.is_some() {
+        return vec![ok(WHAT, "the key 'api_key' of the configuration")];
+    }
+    let path = http::key::path(&config.data_dir);
+    let is = path.display();
+    let mode = match path.metadata() {
+        Ok(facts) => facts.permissions().mode() & 0o777,
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            return vec![ok(WHAT, format!("{is} (made at the first start)"))];
+        }
+        Err(e) => return vec![fail(WHAT, format!("{is}: {e}"), "run this as the user who runs the daemon")],
+    };
+    vec![match fs::read_to_string(&path) {
+        Err(e) => fail(
+            WHAT,
+            format!("{is} cannot be read: {e}"),
+            "let the user who runs the daemon read it (chown), or remove it: a new key is made at the next start",
+        ),
+        Ok(key) if key.trim().is_empty() => {
+            fail(WHAT, format!("{is} is empty"), "remove it: a new key is made at the next start")
+        }
+        Ok(_) if mode & 0o077 != 0 => warn(
+            WHAT,
+            format!("{is} can be read by others (mode {mode:o})"),
+            format!("chmod 600 {is}; who has read it may call the daemon: remove it for a new key"),
+        ),
+        Ok(_) => ok(WHAT, format!("{is}: 'transcriptord key' prints it")),
+    }]
 }
 
 fn database(config: &Config, _: Option<&Path>) -> Vec<Finding> {
@@ -233,14 +269,4 @@ fn writable(path: &Path) -> bool {
     let Ok(name) = CString::new(path.as_os_str().as_bytes()) else { return false };
     // SAFETY: `name` is a C string that outlives the call.
     unsafe { libc::access(name.as_ptr(), libc::W_OK) == 0 }
-}
-
-/// Bytes that an ordinary user may still write there (statvfs(3)).
-fn free_bytes(path: &Path) -> Option<u64> {
-    let name = CString::new(path.as_os_str().as_bytes()).ok()?;
-    // SAFETY: all-zero bytes are a valid `statvfs`, a struct of plain integers.
-    let mut found: libc::statvfs = unsafe { std::mem::zeroed() };
-    // SAFETY: `name` is a C string and `found` a writable `statvfs`; both outlive the call.
-    let done = unsafe { libc::statvfs(name.as_ptr(), &mut found) };
-    (done == 0).then(|| found.f_bavail * found.f_frsize)
 }

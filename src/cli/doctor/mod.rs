@@ -8,7 +8,7 @@ use argh::FromArgs;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-/// Check database, models, devices, ffmpeg and folders, and say what to do about each.
+/// Check database, API key, models, devices, ffmpeg and folders, and say what to do about each.
 #[derive(FromArgs)]
 #[argh(
     subcommand,

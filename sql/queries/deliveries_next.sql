@@ -1,0 +1,1 @@
+SELECT * FROM deliveries ORDER BY due, since, id LIMIT ?1

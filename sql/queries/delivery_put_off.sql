@@ -1,0 +1,1 @@
+UPDATE deliveries SET due = ?3 WHERE id = ?1 AND tries = ?2

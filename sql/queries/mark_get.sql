@@ -1,0 +1,1 @@
+SELECT tries, until FROM marks WHERE name = ?1

@@ -1,0 +1,1 @@
+INSERT INTO marks (name, tries, until) VALUES (?1, ?2, ?3)
