@@ -10,8 +10,15 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
-/// Windows that a language is told from.
+/// Windows that a job's language is told from; a detection hears one more, since it has nothing else to wait for.
 pub const SAMPLES: usize = 3;
+
+fn samples(kind: JobKind) -> usize {
+    match kind {
+        JobKind::Transcription => SAMPLES,
+        JobKind::LanguageDetection => SAMPLES + 1,
+    }
+}
 
 /// A job that is open here.
 pub struct Open {
@@ -114,12 +121,7 @@ pub struct Board {
 impl Board {
     /// `workers` decides how far a job's source is read ahead.
     pub fn new(workers: usize) -> Board {
-        Board {
-            state: Mutex::default(),
-            changed: Condvar::new(),
-            ahead: (workers + 1).max(SAMPLES),
-            ageing_ms: 0,
-        }
+        Board { state: Mutex::default(), changed: Condvar::new(), ahead: workers + 1, ageing_ms: 0 }
     }
 
     /// Lets `ms_per_point` of waiting count as a point of priority; 0: none does.
@@ -203,7 +205,7 @@ impl Board {
     pub fn offer(&self, open: &Open, window: Window, read_ms: i64) -> bool {
         let mut state = self.lock();
         loop {
-            let ahead = self.ahead;
+            let ahead = self.ahead.max(samples(open.job.kind));
             let Some(entry) = state.jobs.iter_mut().find(|e| e.is(open)) else { return false };
             if entry.already.contains(&window.index) {
                 entry.standing.found += 1;
@@ -359,10 +361,11 @@ fn take(state: &mut State, lane: Lane) -> Option<Work> {
                 }
             }
             (Lane::Languages, None) if !entry.detecting => {
-                let enough = entry.ready.len() >= SAMPLES || entry.standing.read_all;
+                let wanted = samples(entry.open.job.kind);
+                let enough = entry.ready.len() >= wanted || entry.standing.read_all;
                 if enough && !entry.ready.is_empty() {
                     entry.detecting = true;
-                    let windows = entry.ready.iter().take(SAMPLES + 1).cloned().collect();
+                    let windows = entry.ready.iter().take(wanted).cloned().collect();
                     return Some(Work::Detect { open: entry.open.clone(), windows });
                 }
             }
