@@ -25,7 +25,7 @@ TEST_ENV = TRANSCRIPTORD_TEST_MODELS=$(MODELS) TRANSCRIPTORD_TEST_MODEL_CT2=$(CT
 # `cargo nextest` where it is installed, else `cargo test`.
 RUN_TESTS = if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked --no-fail-fast; else cargo test --locked --no-fail-fast; fi
 
-.PHONY: help deps build release demo test units lint bench bench-bazarr bench-crash bench-load model speech
+.PHONY: help deps build release demo test units lint bench bench-bazarr bench-crash bench-load bench-park model speech
 
 help:
 	@echo "make demo    a subtitle of real speech in a few minutes: builds, fetches a model and speech, asks as Bazarr does"
@@ -33,7 +33,7 @@ help:
 	@echo "make test    all tests, with the real model and real speech"
 	@echo "make lint    formatting, clippy, layering, licences"
 	@echo "make units   checks the systemd units and prints how exposed they are"
-	@echo "make bench   speed, memory and word errors beside the peers; bench-bazarr, bench-crash, bench-load the rest"
+	@echo "make bench   speed, memory and word errors beside the peers; bench-bazarr, bench-crash, bench-load, bench-park the rest"
 	@echo "make model   the multilingual 'base' model, into $(MODELS)"
 	@echo "make speech  recordings with their texts, into $(SPEECH)"
 	@echo "make deps    the system packages that the others need, if any is missing"
@@ -82,6 +82,10 @@ bench-crash: build speech
 bench-load: build speech
 	@TRANSCRIPTORD=$(RELEASE) examples/model.sh
 	TRANSCRIPTORD=$(RELEASE) benches/load.py
+
+bench-park: build speech
+	@TRANSCRIPTORD=$(RELEASE) examples/model.sh
+	TRANSCRIPTORD=$(RELEASE) benches/park.py
 
 model: deps
 	@examples/model.sh

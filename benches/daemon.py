@@ -129,7 +129,8 @@ class Daemon:
             if self.child.poll() is not None:
                 raise SystemExit("the daemon ended at once:\n" + self.told())
             try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                # It listens before its database is open, and answers when it is.
+                self.ask("GET", "/status")
                 return time.monotonic() - begun
             except OSError:
                 time.sleep(0.01)

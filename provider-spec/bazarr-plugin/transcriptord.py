@@ -20,6 +20,16 @@ log = logging.getLogger(__name__)
 
 # Tags that name no language.
 NAMELESS = {"und", "mul", "zxx", "mis", "qaa"}
+# Uploads before one download is given up.
+TRIES = 5
+# Seconds; shorter than the time without a byte after which a call counts as lost.
+LONGEST_POLL = 30
+
+
+def pause(answer):
+    """Seconds to wait before asking again, as the daemon says, if it says something."""
+    told = answer.headers.get("Retry-After", "") if answer is not None else ""
+    return int(told) if told.isdigit() else 5
 
 
 class TranscriptordSubtitle(Subtitle):
@@ -105,22 +115,34 @@ class TranscriptordProvider(Provider):
                 subtitle.content = text
 
     def _submit(self, subtitle):
+        """The job's id, or None. A daemon that is busy or away for a moment is asked again."""
         query = {"task": subtitle.task, "output": "srt", "encode": "false", "async": "true",
                  "video_file": subtitle.path}
         if subtitle.spoken:
             query["language"] = subtitle.spoken
-        ffmpeg = self._decode(subtitle)
-        try:
-            # A bare body is streamed: the track is never whole in Bazarr's memory.
-            answer = self.session.post(f"{self.endpoint}/asr", params=query, data=ffmpeg.stdout,
-                                       headers={"Content-Type": "application/octet-stream"}, timeout=self.response)
-        finally:
-            ffmpeg.stdout.close()
-            ffmpeg.wait()
-        if answer.status_code != 202:
-            log.error("transcriptord answered %s: %s", answer.status_code, answer.text[:300])
-            return None
-        return answer.json()["id"]
+        for _ in range(TRIES):
+            ffmpeg = self._decode(subtitle)
+            try:
+                # A bare body is streamed: the track is never whole in Bazarr's memory.
+                answer = self.session.post(f"{self.endpoint}/asr", params=query, data=ffmpeg.stdout,
+                                           headers={"Content-Type": "application/octet-stream"},
+                                           timeout=self.response)
+            except requests.RequestException as error:
+                log.warning("transcriptord cannot be reached: %s", error)
+                answer = None
+            finally:
+                ffmpeg.stdout.close()
+                broken = ffmpeg.wait()
+            if answer is not None and broken:
+                log.error("ffmpeg could not read %s to its end", subtitle.path)
+                return None
+            if answer is not None and answer.status_code == 202:
+                return answer.json()["id"]
+            if answer is not None and answer.status_code != 503:
+                log.error("transcriptord answered %s: %s", answer.status_code, answer.text[:300])
+                return None
+            time.sleep(pause(answer))
+        return None
 
     def _decode(self, subtitle):
         command = [self.ffmpeg_path, "-nostdin", "-loglevel", "error", "-i", f"file:{os.fspath(subtitle.path)}",
@@ -143,22 +165,24 @@ class TranscriptordProvider(Provider):
     def _ended(self, job):
         """Polls until the job's end; a daemon that restarts meanwhile is waited for. False: no subtitle."""
         until = time.monotonic() + self.timeout
-        while time.monotonic() < until:
+        while (left := until - time.monotonic()) > 0:
             try:
-                answer = self.session.get(f"{self.endpoint}/api/jobs/{job}", params={"wait": 30},
-                                          timeout=self.response)
+                answer = self.session.get(f"{self.endpoint}/api/jobs/{job}",
+                                          params={"wait": min(LONGEST_POLL, int(left) + 1)}, timeout=self.response)
             except requests.RequestException as error:
                 log.debug("transcriptord did not answer: %s", error)
-                time.sleep(5)
+                time.sleep(pause(None))
                 continue
             if answer.status_code == 404:
                 return False
-            state = answer.json().get("status") if answer.ok else None
-            if state == "completed":
-                return True
-            if state in ("failed", "cancelled"):
-                log.error("transcriptord job %s %s: %s", job, state, answer.json().get("error"))
-                return False
             if not answer.ok:
-                time.sleep(5)
+                time.sleep(pause(answer))
+                continue
+            told = answer.json()
+            if told["status"] == "completed":
+                return True
+            if told["status"] in ("failed", "cancelled"):
+                log.error("transcriptord job %s %s: %s", job, told["status"], told.get("error"))
+                return False
+        log.info("transcriptord job %s goes on; the next search finds its result", job)
         return False

@@ -202,8 +202,8 @@ fn subtitle(shared: Data<Shared>, job: Job, format: Format) -> LocalBoxFuture<'s
         let no_speech = shared.settings.no_speech;
         let text = ended(&shared, &job, move |result| {
             let transcript: Transcript = serde_json::from_str(result)?;
-            let silent = transcript.cues.is_empty();
             let text = formats::render(&transcript, format, Highlight::Off);
+            let silent = transcript.cues.is_empty() || text.trim().is_empty();
             Ok(match (silent, no_speech) {
                 (false, _) => Ending::Text(text),
                 (true, NoSpeech::Empty) => Ending::Nothing("no speech"),

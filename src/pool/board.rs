@@ -11,8 +11,20 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
-/// Windows that a language is told from.
+/// Windows that a job's language is told from; a detection hears one more, since it has nothing else to wait for.
 pub const SAMPLES: usize = 3;
+
+fn samples(kind: JobKind) -> usize {
+    match kind {
+        JobKind::Transcription => SAMPLES,
+        JobKind::LanguageDetection => SAMPLES + 1,
+    }
+}
+
+/// A job opened so lately has its first window soon, as has one whose language is being told: a free worker waits for
+/// it instead of beginning a window of a less urgent job, which may take it many seconds. Longer than that is waited
+/// for no source that is slow to read.
+pub const SOON: Duration = Duration::from_secs(2);
 
 /// A job that is open here.
 pub struct Open {
@@ -88,6 +100,17 @@ struct Entry {
 }
 
 impl Entry {
+    /// How much longer its first window is worth waiting for; `None` when it has begun or is none for words.
+    fn begins_within(&self) -> Option<Duration> {
+        let begun = self.language.is_some() && self.standing.found > 0;
+        match self.open.job.kind {
+            JobKind::LanguageDetection => None,
+            JobKind::Transcription if self.detecting => Some(Duration::MAX),
+            JobKind::Transcription if begun => None,
+            JobKind::Transcription => SOON.checked_sub(self.open.opened.elapsed()),
+        }
+    }
+
     /// The same job under another claim is another entry: threads of an earlier life may still come with theirs.
     fn is(&self, open: &Open) -> bool {
         self.open.claim.token == open.claim.token
@@ -127,12 +150,7 @@ pub struct Board {
 impl Board {
     /// `workers` decides how far a job's source is read ahead.
     pub fn new(workers: usize) -> Board {
-        Board {
-            state: Mutex::default(),
-            changed: Condvar::new(),
-            ahead: (workers + 1).max(SAMPLES),
-            ageing_ms: 0,
-        }
+        Board { state: Mutex::default(), changed: Condvar::new(), ahead: workers + 1, ageing_ms: 0 }
     }
 
     /// Lets `ms_per_point` of waiting count as a point of priority; 0: none does.
@@ -213,7 +231,7 @@ impl Board {
     pub fn offer(&self, open: &Open, window: Window, read_ms: i64) -> bool {
         let mut state = self.lock();
         loop {
-            let ahead = self.ahead;
+            let ahead = self.ahead.max(samples(open.job.kind));
             let Some(entry) = state.jobs.iter_mut().find(|e| e.is(open)) else { return false };
             if entry.already.contains(&window.index) {
                 entry.standing.found += 1;
@@ -243,25 +261,9 @@ impl Board {
         mine
     }
 
-    /// The next work of the most urgent job that has some; waits for it. `None`: the pool stops.
-    pub fn next(&self, lane: Lane) -> Option<Work> {
-        let mut state = self.lock();
-        loop {
-            if state.stopping {
-                return None;
-            }
-            if !state.alone
-                && let Some(work) = take(&mut state, lane)
-            {
-                // A reader may wait for the room.
-                self.changed.notify_all();
-                return Some(work);
-            }
-            state = self.wait(state);
-        }
-    }
-
-    /// As [`Board::next`], but gives up after `patience`: `Ok(None)` then, `Err(())` when the pool stops.
+    /// The next work of the most urgent job that has some; waits for it, but no longer than `patience`: `Ok(None)` then.
+    ///
+    /// A job that will begin soon is waited for as if it had begun: see [`SOON`].
     pub fn next_within(&self, lane: Lane, patience: Duration) -> Result<Option<Work>, Stopped> {
         let until = Instant::now() + patience;
         let mut state = self.lock();
@@ -269,17 +271,20 @@ impl Board {
             if state.stopping {
                 return Err(Stopped);
             }
-            if !state.alone
-                && let Some(work) = take(&mut state, lane)
-            {
-                self.changed.notify_all();
-                return Ok(Some(work));
-            }
+            let found = if state.alone { Err(Duration::MAX) } else { take(&mut state, lane) };
+            let look_again = match found {
+                Ok(work) => {
+                    // A reader may wait for the room.
+                    self.changed.notify_all();
+                    return Ok(Some(work));
+                }
+                Err(look_again) => look_again,
+            };
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(None);
             }
-            state = match self.changed.wait_timeout(state, left) {
+            state = match self.changed.wait_timeout(state, left.min(look_again)) {
                 Ok((state, _)) => state,
                 Err(poisoned) => poisoned.into_inner().0,
             };
@@ -372,27 +377,37 @@ impl Drop for Together<'_> {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Stopped;
 
-fn take(state: &mut State, lane: Lane) -> Option<Work> {
+/// The next work, or how long until time alone may bring some.
+fn take(state: &mut State, lane: Lane) -> Result<Work, Duration> {
+    let (mut held_back, mut look_again) = (i64::MIN, Duration::MAX);
     for entry in &mut state.jobs {
         match (lane, entry.language) {
-            (Lane::Words, Some(language)) => {
-                if let Some(window) = entry.ready.pop_front() {
+            (Lane::Words, _) if entry.priority < held_back => {}
+            (Lane::Words, language) => {
+                if let Some(language) = language
+                    && let Some(window) = entry.ready.pop_front()
+                {
                     entry.standing.in_flight += 1;
-                    return Some(Work::Window { open: entry.open.clone(), window, language });
+                    return Ok(Work::Window { open: entry.open.clone(), window, language });
+                }
+                if let Some(left) = entry.begins_within() {
+                    held_back = held_back.max(entry.priority);
+                    look_again = look_again.min(left);
                 }
             }
             (Lane::Languages, None) if !entry.detecting => {
-                let enough = entry.ready.len() >= SAMPLES || entry.standing.read_all;
+                let wanted = samples(entry.open.job.kind);
+                let enough = entry.ready.len() >= wanted || entry.standing.read_all;
                 if enough && !entry.ready.is_empty() {
                     entry.detecting = true;
-                    let windows = entry.ready.iter().take(SAMPLES + 1).cloned().collect();
-                    return Some(Work::Detect { open: entry.open.clone(), windows });
+                    let windows = entry.ready.iter().take(wanted).cloned().collect();
+                    return Ok(Work::Detect { open: entry.open.clone(), windows });
                 }
             }
-            _ => {}
+            (Lane::Languages, _) => {}
         }
     }
-    None
+    Err(look_again)
 }
 
 #[cfg(test)]

@@ -57,9 +57,14 @@ fn english(board: &Board, open: &Arc<Open>, windows: std::ops::Range<u32>) {
 }
 
 fn next(board: &Board) -> (JobId, u32) {
-    match board.next(Lane::Words) {
-        Some(Work::Window { open, window, .. }) => (open.job.id, window.index),
-        _ => panic!("no window"),
+    next_now(board).expect("a window")
+}
+
+/// What a free worker is given at once.
+fn next_now(board: &Board) -> Option<(JobId, u32)> {
+    match board.next_within(Lane::Words, Duration::ZERO).unwrap()? {
+        Work::Window { open, window, .. } => Some((open.job.id, window.index)),
+        Work::Detect { .. } => panic!("no work for words"),
     }
 }
 
@@ -72,6 +77,57 @@ fn the_urgent_job_gets_the_next_window_and_the_parked_one_goes_on_behind_it() {
     english(&board, &urgent, 0..2);
     assert_eq!(next(&board), (urgent.job.id, 0));
     assert_eq!(next(&board), (urgent.job.id, 1));
+    assert_eq!(next(&board), (long.job.id, 1));
+}
+
+/// An urgent job opened so long ago.
+fn urgent_since(ago: Duration) -> Arc<Open> {
+    let open = Arc::into_inner(job(10)).unwrap();
+    Arc::new(Open { opened: Instant::now().checked_sub(ago).unwrap(), ..open })
+}
+
+#[test]
+fn a_free_worker_waits_for_a_more_urgent_job_that_begins_soon() {
+    let board = Board::new(4);
+    let (long, same, urgent) = (job(0), job(10), urgent_since(Duration::ZERO));
+    english(&board, &long, 0..2);
+    board.open(urgent.clone(), None, HashSet::new());
+    assert_eq!(next_now(&board), None, "its source is being read");
+    english(&board, &same, 0..1);
+    assert_eq!(next(&board), (same.job.id, 0), "one as urgent is not held back");
+    board.offer(&urgent, window(0), 0);
+    board.tell_language(&urgent, Language::ENGLISH);
+    assert_eq!(next(&board), (urgent.job.id, 0));
+    assert_eq!(next(&board), (long.job.id, 0), "it has begun: nobody waits for its second window");
+}
+
+#[test]
+fn a_slow_source_is_not_waited_for_but_a_language_that_is_being_told_is() {
+    let board = Board::new(4);
+    let (long, urgent) = (job(0), urgent_since(SOON));
+    english(&board, &long, 0..3);
+    board.open(urgent.clone(), None, HashSet::new());
+    assert_eq!(next(&board), (long.job.id, 0));
+    board.offer(&urgent, window(0), 0);
+    board.read_all(&urgent, 0);
+    assert!(matches!(board.next_within(Lane::Languages, Duration::ZERO), Ok(Some(Work::Detect { .. }))));
+    assert_eq!(next_now(&board), None);
+    board.close(&urgent);
+    assert_eq!(next(&board), (long.job.id, 1), "a job that is closed holds nobody");
+}
+
+#[test]
+fn a_detection_holds_nobody_back() {
+    let board = Board::new(4);
+    let (long, detection) = (job(0), Arc::into_inner(urgent_since(Duration::ZERO)).unwrap());
+    let kind = JobKind::LanguageDetection;
+    let detection = Arc::new(Open { job: Job { kind, ..detection.job.clone() }, ..detection });
+    english(&board, &long, 0..2);
+    board.open(detection.clone(), None, HashSet::new());
+    board.offer(&detection, window(0), 0);
+    board.read_all(&detection, 0);
+    assert_eq!(next(&board), (long.job.id, 0));
+    assert!(matches!(board.next_within(Lane::Languages, Duration::ZERO), Ok(Some(Work::Detect { .. }))));
     assert_eq!(next(&board), (long.job.id, 1));
 }
 
@@ -205,9 +261,9 @@ fn a_suspect_that_panics_lets_the_others_go_on() {
 fn a_stopped_board_lets_everybody_go() {
     let board = Arc::new(Board::new(2));
     let other = board.clone();
-    let worker = std::thread::spawn(move || other.next(Lane::Words).is_none());
+    let worker = std::thread::spawn(move || other.next_within(Lane::Words, Duration::from_secs(3600)).err());
     board.stop();
-    assert!(worker.join().unwrap());
+    assert_eq!(worker.join().unwrap(), Some(Stopped));
     assert_eq!(board.next_within(Lane::Words, Duration::ZERO).err(), Some(Stopped));
 }
 

@@ -71,7 +71,11 @@ impl Bench {
         concurrent: usize,
         line: impl Fn(Sound<'_>, &Ask, &AtomicBool) -> Result<Heard, Error> + Send + Sync + 'static,
     ) {
-        let weights = Arc::new(One(Scripted::new(self.odds.clone(), line)));
+        self.begin_with(workers, concurrent, Arc::new(One(Scripted::new(self.odds.clone(), line))));
+    }
+
+    /// As [`Bench::begin`], with engines of the test's own.
+    pub fn begin_with(&mut self, workers: usize, concurrent: usize, weights: Arc<dyn Weights>) {
         let (link, theirs) = UnixStream::pair().unwrap();
         let mut drain = link.try_clone().unwrap();
         std::thread::spawn(move || std::io::copy(&mut drain, &mut std::io::sink()));

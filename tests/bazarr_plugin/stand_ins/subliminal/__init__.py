@@ -1,0 +1,1 @@
+"""As much of Bazarr's `subliminal` as the plug-in touches."""

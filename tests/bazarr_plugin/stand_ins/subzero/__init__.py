@@ -1,0 +1,1 @@
+"""As much of Bazarr's `subzero` as the plug-in touches."""
