@@ -3,6 +3,7 @@
 //! `plain_decode MODEL AUDIO.wav LANGUAGE THREADS` prints the text. The audio is 16 kHz mono.
 
 use std::error::Error;
+use transcriptord::engine;
 use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -14,6 +15,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .samples::<i16>()
         .map(|s| s.map(|s| f32::from(s) / 32768.0))
         .collect::<Result<Vec<f32>, _>>()?;
+    // States that are made here get no encoder from us: whisper.cpp uses its own. The call links what its build asks for.
+    eprintln!("{}", engine::system_info());
     let mut place = WhisperContextParameters::default();
     place.use_gpu(false).flash_attn(true);
     let context = WhisperContext::new_with_params(model, place)?;

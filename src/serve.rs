@@ -83,6 +83,9 @@ pub fn run(config: Config) -> Result<(), Error> {
     // Stays open when the server closes its own: the kernel holds connections until a successor accepts them.
     let kept = listener.try_clone()?;
     log::info!("whisper.cpp: {}", engine::system_info());
+    if !engine::own_encoder() {
+        log::warn!("this build lacks the fast encoder for CPUs: `transcriptord doctor` says how to get it");
+    }
     let _lock = lock(&config.data_dir)?;
     let store = Store::open(&config.database_url)?;
     let setup = setup(&config);

@@ -2,7 +2,10 @@
 //!
 //! `whisper` and `voice` alone know whisper_rs. Times in here are milliseconds from the first sample given.
 
+mod encoder;
+mod mel;
 pub mod scripted;
+mod times;
 pub mod voice;
 pub mod whisper;
 mod words;
@@ -24,6 +27,18 @@ pub struct Ask {
     pub beam: u32,
     pub context: Context,
     pub prompt: Option<String>,
+}
+
+/// A tensor in a model file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    pub name: String,
+    /// ggml's number of the type of its values.
+    pub ggml_type: u32,
+    /// Lengths of its sides, outermost first.
+    pub shape: Vec<usize>,
+    /// Its bytes in the file.
+    pub place: Range<usize>,
 }
 
 /// How much of its 30 s the encoder looks at.
@@ -113,4 +128,9 @@ pub trait Session: Send {
 /// What whisper.cpp was built with and found on this machine (`AVX2 = 1 | LLAMAFILE = 1 | …`).
 pub fn system_info() -> String {
     whisper::system_info()
+}
+
+/// Whether this build of whisper.cpp has the seat that our encoder sits in; else its own is used, which is slower.
+pub fn own_encoder() -> bool {
+    system_info().contains("COREML = 1")
 }

@@ -4,13 +4,17 @@
 //! time stamp on, be the rest silence. We stop it there and go on only where the voice detector heard
 //! speech after the last word, on that tail alone.
 
+use super::encoder::{Encoder, seat};
+use super::mel::Mel;
+use super::times::{Loudness, Said, place};
 use super::words::{Token, join};
-use super::{Ask, Context, Engine, Error, Heard, LanguageOdds, Session, Sound};
+use super::{Ask, Context, Engine, Error, Heard, LanguageOdds, Part, Session, Sound};
 use crate::job::Task;
 use crate::language::Language;
 use std::ffi::c_void;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use whisper_rs::{
     FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperState, whisper_rs_sys,
@@ -45,29 +49,39 @@ pub struct Place {
 pub struct Whisper {
     context: WhisperContext,
     threads: usize,
+    mel: Arc<Mel>,
+    /// Ours, on CPU; on a GPU whisper.cpp's own is used.
+    encoder: Option<Arc<Encoder>>,
 }
 
 impl Whisper {
-    /// Loads a ggml model file that `model::check` has passed: whisper.cpp aborts the process on others.
+    /// Loads a ggml model file that `model::check` has passed: whisper.cpp aborts the process on others. `parts`: where
+    /// `model::parts` found them in it.
     ///
     /// Flash attention is slower on CPU (engine-speed measurements) and faster on GPUs.
-    pub fn load(path: &Path, place: &Place) -> Result<Whisper, Error> {
+    pub fn load(path: &Path, parts: Vec<Part>, place: &Place) -> Result<Whisper, Error> {
         quiet_logs();
+        let encoder = Encoder::open(path, parts)?;
+        let mel = Arc::new(Mel::new(&encoder.mel_filters()?));
         let mut params = WhisperContextParameters::default();
         params.use_gpu(place.gpu.is_some()).flash_attn(place.gpu.is_some());
         params.gpu_device(place.gpu.unwrap_or(0) as i32);
         let context = WhisperContext::new_with_params(path, params)
             .map_err(|e| Error::Load(path.display().to_string(), e.to_string()))?;
-        Ok(Whisper { context, threads: place.threads.max(1) })
+        let encoder = place.gpu.is_none().then(|| Arc::new(encoder));
+        Ok(Whisper { context, threads: place.threads.max(1), mel, encoder })
     }
 }
 
 impl Engine for Whisper {
     fn session(&self) -> Result<Box<dyn Session>, Error> {
-        let state = self.context.create_state().map_err(|e| Error::Session(e.to_string()))?;
+        let state = seat::offering(self.encoder.clone(), || self.context.create_state())
+            .map_err(|e| Error::Session(e.to_string()))?;
         let end_of_text = self.context.token_eot();
         let multilingual = self.context.is_multilingual();
-        Ok(Box::new(State { state, threads: self.threads, end_of_text, multilingual }))
+        let first_stamp = self.context.token_beg();
+        let mel = self.mel.clone();
+        Ok(Box::new(State { state, threads: self.threads, end_of_text, first_stamp, multilingual, mel }))
     }
 }
 
@@ -76,7 +90,10 @@ struct State {
     threads: usize,
     /// Tokens from this one on are not text.
     end_of_text: i32,
+    /// The time stamp of 0 s; the next ones follow in steps of 20 ms.
+    first_stamp: i32,
     multilingual: bool,
+    mel: Arc<Mel>,
 }
 
 /// What one encoder run gave.
@@ -124,13 +141,12 @@ impl Session for State {
             return Ok(LanguageOdds(vec![(Language::ENGLISH, 1.0)]));
         }
         let failed = |e: whisper_rs::WhisperError| Error::Failed(format!("language detection: {e}"));
-        // A run over the first 100 ms ends before its encoder, but sets spectrogram and context length.
+        // A run that ends before its encoder sets spectrogram and context length.
+        let never = AtomicBool::new(false);
+        let watch = self.watch(sound.samples, positions(sound.samples.len()), &never, 0);
         let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: 1 });
-        params.set_print_progress(false);
         params.set_n_threads(self.threads as i32);
-        params.set_audio_ctx(positions(sound.samples.len()) as i32);
-        params.set_duration_ms(100);
-        self.state.full(params, &padded(sound.samples)).map_err(failed)?;
+        self.run(params, &watch, sound.samples.len()).map_err(failed)?;
         let (_, odds) = self.state.lang_detect(0, self.threads).map_err(failed)?;
         let mut known: Vec<(Language, f32)> = odds
             .iter()
@@ -144,7 +160,11 @@ impl Session for State {
 
 impl State {
     fn pass(&mut self, samples: &[f32], ask: &Ask, stop: &AtomicBool) -> Result<Pass, Error> {
-        let watch = Watch { encoded: AtomicU32::new(0), stop };
+        let context = match ask.context {
+            Context::Fitted => positions(samples.len()),
+            Context::Whole => POSITIONS,
+        };
+        let watch = self.watch(samples, context, stop, 1);
         let strategy = match ask.beam {
             0 | 1 => SamplingStrategy::Greedy { best_of: 1 },
             beam => SamplingStrategy::BeamSearch { beam_size: beam as i32, patience: -1.0 },
@@ -154,20 +174,43 @@ impl State {
         params.set_language(Some(ask.language.whisper_code()));
         params.set_translate(ask.task == Task::Translate);
         params.set_no_context(true);
-        params.set_token_timestamps(true);
         params.set_suppress_nst(true);
-        params.set_audio_ctx(match ask.context {
-            Context::Fitted => positions(samples.len()) as i32,
-            Context::Whole => POSITIONS as i32,
-        });
+        if let Some(prompt) = &ask.prompt {
+            params.set_initial_prompt(&prompt.replace('\0', " "));
+        }
+        let done = seat::stoppable(stop, || self.run(params, &watch, samples.len()));
+        if stop.load(Ordering::Relaxed) {
+            return Err(Error::Stopped);
+        }
+        done.map_err(|e| Error::Failed(e.to_string()))?;
+        let wanted_more = watch.encoded.load(Ordering::Relaxed) > watch.may_encode;
+        Ok(self.collect(wanted_more, &Loudness::of(samples)))
+    }
+
+    /// `may_encode`: encoder runs that are allowed.
+    fn watch<'a>(&self, samples: &[f32], context: usize, stop: &'a AtomicBool, may_encode: u32) -> Watch<'a> {
+        let (bands, frames) = (self.mel.bands(), 2 * context);
+        let mel = self.mel.frames(samples, frames);
+        Watch { encoded: AtomicU32::new(0), may_encode, stop, mel, bands, frames }
+    }
+
+    /// One run of whisper.cpp over the sound that `watch` holds the spectrogram of.
+    ///
+    /// whisper.cpp is given next to no samples, so that it makes next to no spectrogram of its own (slowly), and ours
+    /// before it encodes.
+    fn run(
+        &mut self,
+        mut params: FullParams<'_, '_>,
+        watch: &Watch<'_>,
+        samples: usize,
+    ) -> Result<(), whisper_rs::WhisperError> {
+        params.set_duration_ms((samples.max(SHORTEST) as i64 / PER_MS) as i32);
+        params.set_audio_ctx((watch.frames / 2) as i32);
         params.set_print_progress(false);
         params.set_print_realtime(false);
         params.set_print_timestamps(false);
         params.set_print_special(false);
-        if let Some(prompt) = &ask.prompt {
-            params.set_initial_prompt(&prompt.replace('\0', " "));
-        }
-        let watching = std::ptr::from_ref(&watch).cast::<c_void>().cast_mut();
+        let watching = std::ptr::from_ref(watch).cast::<c_void>().cast_mut();
         // SAFETY: both callbacks are called only inside `full` below, while `watch` lives, and read it shared.
         unsafe {
             params.set_abort_callback(Some(should_stop));
@@ -175,37 +218,37 @@ impl State {
             params.set_start_encoder_callback(Some(may_encode));
             params.set_start_encoder_callback_user_data(watching);
         }
-        let done = self.state.full(params, &padded(samples));
-        if stop.load(Ordering::Relaxed) {
-            return Err(Error::Stopped);
-        }
-        done.map_err(|e| Error::Failed(e.to_string()))?;
-        Ok(self.collect(watch.encoded.load(Ordering::Relaxed) > 1))
+        self.state.full(params, &[0.0; FEWEST_SAMPLES])
     }
 
-    fn collect(&self, stopped: bool) -> Pass {
+    fn collect(&self, wanted_more: bool, loudness: &Loudness) -> Pass {
         let mut pass = Pass { tokens: Vec::new(), no_speech: 0.0, logprob_sum: 0.0, stopped_at: None };
         let mut last = 0;
         for segment in self.state.as_iter() {
             pass.no_speech = pass.no_speech.max(segment.no_speech_probability());
             last = segment.end_timestamp() * 10 * PER_MS;
-            for i in 0..segment.n_tokens() {
-                let Some(token) = segment.get_token(i) else { continue };
+            let tokens = (0..segment.n_tokens()).filter_map(|i| segment.get_token(i)).filter_map(|token| {
                 let data = token.token_data();
-                if data.id >= self.end_of_text {
-                    continue;
-                }
-                let Ok(bytes) = token.to_bytes() else { continue };
+                Some((data, token.to_bytes().ok()?)).filter(|_| data.id < self.end_of_text)
+            });
+            let tokens: Vec<_> = tokens.collect();
+            let said: Vec<Said<'_>> = tokens
+                .iter()
+                .map(|(data, text)| Said {
+                    text,
+                    stamp_ms: i64::from(data.tid - self.first_stamp) * 20,
+                    stamp_p: data.pt,
+                    stamps_p: data.ptsum,
+                })
+                .collect();
+            let span = segment.start_timestamp() * 10..segment.end_timestamp() * 10;
+            for ((data, text), time) in tokens.iter().zip(place(&said, span, loudness)) {
                 pass.logprob_sum += data.plog;
-                pass.tokens.push(Token {
-                    bytes: bytes.to_vec(),
-                    start_ms: data.t0 * 10,
-                    end_ms: data.t1 * 10,
-                    p: data.p,
-                });
+                let (start_ms, end_ms) = (time.start, time.end);
+                pass.tokens.push(Token { bytes: text.to_vec(), start_ms, end_ms, p: data.p });
             }
         }
-        pass.stopped_at = stopped.then_some(last);
+        pass.stopped_at = wanted_more.then_some(last);
         pass
     }
 }
@@ -223,36 +266,49 @@ fn positions(samples: usize) -> usize {
     if rounded > POSITIONS_ROUNDED { POSITIONS } else { rounded }
 }
 
-/// whisper.cpp does not look at less than 100 ms; a short sound is given a second.
-fn padded(samples: &[f32]) -> std::borrow::Cow<'_, [f32]> {
-    const LEAST: usize = 16_000;
-    if samples.len() >= LEAST {
-        return samples.into();
-    }
-    let mut longer = samples.to_vec();
-    longer.resize(LEAST, 0.0);
-    longer.into()
-}
+/// A sound shorter than this is given so much silence.
+const SHORTEST: usize = 16_000;
+/// As few samples as whisper.cpp's spectrogram can be made of: it mirrors the first 200.
+const FEWEST_SAMPLES: usize = 480;
 
+/// What whisper.cpp's callbacks see of a run.
 struct Watch<'a> {
+    /// Times the encoder was to run.
     encoded: AtomicU32,
+    may_encode: u32,
     stop: &'a AtomicBool,
+    /// The spectrogram, one band after the other.
+    mel: Vec<f32>,
+    bands: usize,
+    frames: usize,
 }
 
 unsafe extern "C" fn should_stop(user: *mut c_void) -> bool {
-    // SAFETY: `user` is the `Watch` of the running `pass`.
+    // SAFETY: `user` is the `Watch` of the running `full`.
     let watch = unsafe { &*user.cast::<Watch<'_>>() };
     watch.stop.load(Ordering::Relaxed)
 }
 
 unsafe extern "C" fn may_encode(
-    _: *mut whisper_rs_sys::whisper_context,
-    _: *mut whisper_rs_sys::whisper_state,
+    context: *mut whisper_rs_sys::whisper_context,
+    state: *mut whisper_rs_sys::whisper_state,
     user: *mut c_void,
 ) -> bool {
     // SAFETY: as above.
     let watch = unsafe { &*user.cast::<Watch<'_>>() };
-    watch.encoded.fetch_add(1, Ordering::Relaxed) == 0
+    let before = watch.encoded.fetch_add(1, Ordering::Relaxed);
+    if before == 0 {
+        // SAFETY: both pointers are those of the running `full`, which looks at its spectrogram only when this has
+        // returned; the spectrogram is copied.
+        let taken = unsafe {
+            let (mel, frames, bands) = (watch.mel.as_ptr(), watch.frames as i32, watch.bands as i32);
+            whisper_rs_sys::whisper_set_mel_with_state(context, state, mel, frames, bands)
+        };
+        if taken != 0 {
+            return false;
+        }
+    }
+    before < watch.may_encode
 }
 
 /// Keeps whisper.cpp's own chatter off the terminal.
@@ -265,26 +321,5 @@ pub(super) fn system_info() -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_context_fits_the_sound_in_steps_of_64() {
-        let check = |ms: usize, expected| assert_eq!(positions(ms * 16), expected, "{ms} ms");
-        check(100, 512);
-        check(10_240, 512);
-        check(10_260, 576);
-        check(29_300, 1472);
-        check(29_460, 1500);
-        check(30_000, 1500);
-    }
-
-    #[test]
-    fn only_speech_behind_the_last_word_is_gone_on_with() {
-        let speech = [0..32_000, 80_000..120_000];
-        assert_eq!(unheard(&speech, 118_000), None);
-        assert_eq!(unheard(&speech, 40_000), Some(80_000 - TAIL_LEAD));
-        assert_eq!(unheard(&speech, 90_000), Some(90_000));
-        assert_eq!(unheard(&[], 0), None);
-    }
-}
+#[path = "whisper_tests.rs"]
+mod tests;

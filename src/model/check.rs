@@ -34,6 +34,23 @@ pub fn check(path: &Path) -> Result<Header, Error> {
     Ok(plan(path)?.1.header)
 }
 
+/// As [`check`], with the places of the mel filters (`mel_filters`) and of all tensors: name, ggml's type, sides (outermost
+/// first), bytes.
+pub fn parts(path: &Path) -> Result<Vec<(String, u32, Vec<usize>, std::ops::Range<usize>)>, Error> {
+    let plan = plan(path)?.1;
+    let weights = plan.header.ftype;
+    let part = |tensor: &Tensor, at: u64| {
+        let shape = tensor.shape.iter().map(|n| *n as usize).collect();
+        let place = at as usize..(at + tensor.bytes(weights)) as usize;
+        (tensor.name.clone(), tensor.stored_type(weights) as u32, shape, place)
+    };
+    let bands = plan.header.n_mels as usize;
+    // Two counts stand before the filters.
+    let filters = plan.prologue.start as usize + 8;
+    let mel = ("mel_filters".to_owned(), 0, vec![bands, BINS], filters..filters + bands * BINS * 4);
+    Ok(std::iter::once(mel).chain(plan.tensors.iter().map(|(tensor, at)| part(tensor, *at))).collect())
+}
+
 /// As [`check`], with the file and the places of all its parts.
 pub(super) fn plan(path: &Path) -> Result<(Bounded<File>, Plan), Error> {
     let (file, len) = open(path).map_err(Error::io("read", path))?;

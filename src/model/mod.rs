@@ -23,7 +23,7 @@ mod weights;
 mod write;
 
 pub use catalogue::{CATALOGUE, Catalogued, catalogued};
-pub use check::check;
+pub use check::{check, parts};
 pub use choose::{choose, choose_among, choose_in, smallest_multilingual};
 pub use convert::{Converted, convert};
 pub use header::Header;

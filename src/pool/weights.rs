@@ -2,7 +2,7 @@
 
 use super::setup::Setup;
 use crate::engine::whisper::{Place, Whisper};
-use crate::engine::{self, Engine};
+use crate::engine::{self, Engine, Part};
 use crate::job::{Job, Preset, Task};
 use crate::language::Language;
 use crate::model;
@@ -56,12 +56,13 @@ impl Folder {
             loaded.push(entry);
         } else {
             // Checked again right before whisper.cpp sees it: the file may have changed since it was listed.
-            model::check(&chosen.path)?;
+            let part = |(name, ggml_type, shape, place)| Part { name, ggml_type, shape, place };
+            let parts = model::parts(&chosen.path)?.into_iter().map(part).collect();
             if loaded.len() >= KEPT {
                 loaded.remove(0);
             }
             let place = Place { gpu: self.setup.gpu(), threads: self.threads };
-            let engine = Arc::new(Whisper::load(&chosen.path, &place)?);
+            let engine = Arc::new(Whisper::load(&chosen.path, parts, &place)?);
             log::info!("model {} loaded on {}", chosen.name, self.setup.device);
             loaded.push((chosen.path.clone(), Loaded { name: chosen.name.clone(), engine }));
         }

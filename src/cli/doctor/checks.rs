@@ -147,15 +147,17 @@ fn models(config: &Config, _: Option<&Path>) -> Vec<Finding> {
 
 fn whisper(_: &Config, _: Option<&Path>) -> Vec<Finding> {
     let info = crate::engine::system_info();
-    let slow = cfg!(target_arch = "x86_64") && !info.contains("LLAMAFILE = 1");
-    vec![match slow {
-        true => warn(
-            "whisper.cpp",
-            info,
-            "its fast matrix kernels are missing: build inside the repository, where .cargo/config.toml asks for them",
-        ),
-        false => ok("whisper.cpp", info),
-    }]
+    let kernels = cfg!(target_arch = "aarch64") || info.contains("LLAMAFILE = 1");
+    let missing = match (kernels, crate::engine::own_encoder()) {
+        (true, true) => return vec![ok("whisper.cpp", info)],
+        (true, false) => "the seat for the fast encoder is missing",
+        (false, true) => "its fast matrix kernels are missing",
+        (false, false) => "its fast matrix kernels and the seat for the fast encoder are missing",
+    };
+    let todo = format!(
+        "{missing}: build inside the repository, where .cargo/config.toml asks for them (CXXFLAGS unset)"
+    );
+    vec![warn("whisper.cpp", info, todo)]
 }
 
 fn devices(config: &Config, _: Option<&Path>) -> Vec<Finding> {

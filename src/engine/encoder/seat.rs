@@ -1,0 +1,91 @@
+//! Our encoder in the seat that whisper.cpp keeps for an encoder from outside. Knows nothing of what it computes.
+//!
+//! whisper.cpp calls three C functions when it is built with `WHISPER_USE_COREML` (`.cargo/config.toml` does that): they
+//! were made for Apple's Core ML and ask nothing of it. A state that gets a null pointer at its start uses
+//! whisper.cpp's own encoder, and so does a build without that flag, in which nobody calls us.
+
+use super::{Desk, Encoder};
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::ffi::c_char;
+use std::ptr::null_mut;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What belongs to one state of whisper.cpp.
+struct Seat {
+    encoder: Arc<Encoder>,
+    /// Used by the one thread that runs the state.
+    desk: UnsafeCell<Desk>,
+}
+
+thread_local! {
+    /// The encoder of the states that this thread makes now.
+    static OFFERED: RefCell<Option<Arc<Encoder>>> = const { RefCell::new(None) };
+    /// The flag of the run that this thread is in; null without one.
+    static STOP: Cell<*const AtomicBool> = const { Cell::new(std::ptr::null()) };
+}
+
+/// Runs `make`, which creates states: they get `encoder`, or whisper.cpp's own with `None`.
+pub(in crate::engine) fn offering<T>(encoder: Option<Arc<Encoder>>, make: impl FnOnce() -> T) -> T {
+    OFFERED.set(encoder);
+    let made = make();
+    OFFERED.set(None);
+    made
+}
+
+/// Runs `work`, in which an encoder ends early once `stop` is raised.
+pub(in crate::engine) fn stoppable<T>(stop: &AtomicBool, work: impl FnOnce() -> T) -> T {
+    STOP.set(stop);
+    let done = work();
+    STOP.set(std::ptr::null());
+    done
+}
+
+fn stopped() -> bool {
+    let stop = STOP.get();
+    // SAFETY: set by `stoppable` on this thread, for as long as the flag is borrowed.
+    !stop.is_null() && unsafe { &*stop }.load(Ordering::Relaxed)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn whisper_coreml_init(_: *const c_char) -> *mut std::ffi::c_void {
+    match OFFERED.with_borrow(Clone::clone) {
+        Some(encoder) => Box::into_raw(Box::new(Seat { encoder, desk: UnsafeCell::default() })).cast(),
+        None => null_mut(),
+    }
+}
+
+/// # Safety
+/// `seat` comes from `whisper_coreml_init` and is not used again.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn whisper_coreml_free(seat: *mut std::ffi::c_void) {
+    // SAFETY: as the caller promises.
+    drop(unsafe { Box::from_raw(seat.cast::<Seat>()) });
+}
+
+/// # Safety
+/// `seat` comes from `whisper_coreml_init` and is used by one thread at a time; `mel` holds `frames * bands` numbers and
+/// `out` has room for a row of the model's width for every second frame.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn whisper_coreml_encode(
+    seat: *const std::ffi::c_void,
+    frames: i64,
+    bands: i64,
+    mel: *mut f32,
+    out: *mut f32,
+) {
+    let (frames, bands) = (frames as usize, bands as usize);
+    // SAFETY: as the caller promises.
+    let (seat, mel, out) = unsafe {
+        let seat = &*seat.cast::<Seat>();
+        let rows = frames / 2 * seat.encoder.width;
+        (seat, std::slice::from_raw_parts(mel, frames * bands), std::slice::from_raw_parts_mut(out, rows))
+    };
+    // SAFETY: one thread at a time.
+    let desk = unsafe { &mut *seat.desk.get() };
+    if let Err(error) = seat.encoder.run(desk, mel, frames, out, stopped) {
+        // Rows of nothing are heard as nothing. The shapes were checked when the model was loaded.
+        log::error!("the encoder failed: {error}");
+        out.fill(0.0);
+    }
+}
