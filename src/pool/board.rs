@@ -324,8 +324,7 @@ impl Board {
         entry.standing.complete() && !std::mem::replace(&mut entry.ending, true)
     }
 
-    /// Runs `f` with no other window beside it on this device: the window is under suspicion. Of several suspects one
-    /// runs after the other.
+    /// Runs `f` with no other window beside it on this device: it is under suspicion. Suspects go one after the other.
     pub fn alone<T>(&self, f: impl FnOnce() -> T) -> T {
         let mut state = self.lock();
         state.suspects += 1;
@@ -336,7 +335,7 @@ impl Board {
         }
         state.suspects -= 1;
         state.alone = true;
-        let _together = Together(self);
+        let _alone = Alone(self);
         while state.in_flight() > 1 + state.suspects && !state.stopping {
             state = self.wait(state);
         }
@@ -364,9 +363,9 @@ impl Board {
 }
 
 /// Lets the others go on when it is dropped, also after a panic.
-struct Together<'a>(&'a Board);
+struct Alone<'a>(&'a Board);
 
-impl Drop for Together<'_> {
+impl Drop for Alone<'_> {
     fn drop(&mut self) {
         self.0.lock().alone = false;
         self.0.changed.notify_all();

@@ -234,10 +234,9 @@ fn launch(shared: &Shared) -> io::Result<(Running, UnixStream)> {
         Place::Process(program) => {
             let fd = theirs.as_raw_fd();
             let mut command = Command::new(program);
-            // Its own name for those who list processes, and the level that `serve` logs at.
-            let level = log::max_level().to_string();
-            command.arg0("transcriptord").args(["worker", "--hints", &fd.to_string(), "--log-level", &level]);
-            command.stdin(Stdio::null());
+            command.args(["worker", "--hints", &fd.to_string()]).stdin(Stdio::null());
+            // It says as much as this process does.
+            command.args(["--log-level", log::max_level().as_str()]);
             // SAFETY: between fork and exec only async-signal-safe calls are made.
             unsafe {
                 command.pre_exec(move || {
@@ -248,7 +247,8 @@ fn launch(shared: &Shared) -> io::Result<(Running, UnixStream)> {
                     Ok(())
                 });
             }
-            let child = command.spawn()?;
+            // For those who list processes.
+            let child = command.arg0("transcriptord").spawn()?;
             log::info!("device {}: process {} started", shared.setup.device, child.id());
             hints::send(&ours, &Order::Begin(Box::new(shared.setup.clone())))?;
             Running::Process(child)
