@@ -34,6 +34,8 @@ use values::{missing_model, reasons, receiver, settings};
 const REAP_EVERY: Duration = Duration::from_secs(15);
 /// A worker process that does not end by itself in this time is killed: systemd waits 90 s.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// How soon a database that cannot answer yet is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// Connections accepted just now reach their thread in this time.
 const ACCEPTED: Duration = Duration::from_millis(100);
 
@@ -83,13 +85,13 @@ pub fn run(config: Config) -> Result<(), Error> {
     let kept = listener.try_clone()?;
     log::info!("whisper.cpp: {}", engine::system_info());
     let _lock = lock(&config.data_dir)?;
-    let store = Store::open(&config.database_url)?;
+    let store = insist(|| Ok(Store::open(&config.database_url)?))?;
     let queue = Queue::new(store, node(), Arc::new(System));
     if config.pool == PoolMode::InProcess {
         // A crash in here took the whole daemon: it is charged now.
-        queue.release_dead(&config.device)?;
+        insist(|| Ok(queue.release_dead(&config.device)?))?;
     }
-    let released = queue.release_node()?;
+    let released = insist(|| Ok(queue.release_node()?))?;
     if !released.is_empty() {
         log::info!("{} jobs that were being done go on", released.len());
     }
@@ -168,6 +170,20 @@ fn listen(at: SocketAddr) -> Result<TcpListener, Error> {
     };
     handover::deepen(&listener);
     Ok(listener)
+}
+
+/// Asks the database until it answers: what passes by itself (a lock, a full disk) is waited for while the socket listens.
+/// To end here would close the port, and Bazarr answers that with hours of silence.
+fn insist<T>(mut ask: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+    loop {
+        match ask() {
+            Err(Error::Store(e) | Error::Queue(queue::Error::Store(e))) if e.passes() => {
+                log::warn!("waiting to start: {e}");
+                std::thread::sleep(ASK_AGAIN);
+            }
+            answer => return answer,
+        }
+    }
 }
 
 /// Tells a service manager that watches that the database answers and the server serves, as long as both do.
