@@ -1,6 +1,6 @@
 # make demo   one subtitle of real speech, made through the daemon as Bazarr asks for it
 # make test   everything, with the real model and real speech
-# make units  systemd's own opinion of the units in systemd/
+# make units  systemd's own opinion of the units in systemd/; make units-run runs them under a systemd of their own
 # make lint   formatting, clippy, the layering rules, licences of the packages used
 #
 # What is fetched (the model, the speech) is kept in CACHE, outside the build directory.
@@ -25,14 +25,14 @@ TEST_ENV = TRANSCRIPTORD_TEST_MODELS=$(MODELS) TRANSCRIPTORD_TEST_MODEL_CT2=$(CT
 # `cargo nextest` where it is installed, else `cargo test`.
 RUN_TESTS = if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked --no-fail-fast; else cargo test --locked --no-fail-fast; fi
 
-.PHONY: help deps build release demo test units lint bench bench-bazarr bench-crash bench-load bench-park model speech
+.PHONY: help deps build release demo test units units-run lint bench bench-bazarr bench-crash bench-load bench-park model speech
 
 help:
 	@echo "make demo    a subtitle of real speech in a few minutes: builds, fetches a model and speech, asks as Bazarr does"
 	@echo "make build   target/release/transcriptord"
 	@echo "make test    all tests, with the real model and real speech"
 	@echo "make lint    formatting, clippy, layering, licences"
-	@echo "make units   checks the systemd units and prints how exposed they are"
+	@echo "make units   checks the systemd units and prints how exposed they are; units-run (as root) runs and restarts them"
 	@echo "make bench   speed, memory and word errors beside the peers; bench-bazarr, bench-crash, bench-load, bench-park the rest"
 	@echo "make model   the multilingual 'base' model, into $(MODELS)"
 	@echo "make speech  recordings with their texts, into $(SPEECH)"
@@ -62,6 +62,9 @@ lint: deps
 
 units:
 	@.ci/units
+
+units-run:
+	@.ci/units-run
 
 # The short form: minutes. benches/*.py --help tells how to measure for longer, and on other audio.
 bench: build speech

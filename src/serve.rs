@@ -35,6 +35,8 @@ use values::{missing_model, reasons, receiver, settings};
 const REAP_EVERY: Duration = Duration::from_secs(15);
 /// A worker process that does not end by itself in this time is killed: systemd waits 90 s.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// How soon a database that cannot answer yet is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// Connections accepted just now reach their thread in this time.
 const ACCEPTED: Duration = Duration::from_millis(100);
 
@@ -87,10 +89,23 @@ pub fn run(config: Config) -> Result<(), Error> {
         log::warn!("this build lacks the fast encoder for CPUs: `transcriptord doctor` says how to get it");
     }
     let _lock = lock(&config.data_dir)?;
+<<<<<<< HEAD
     let store = Store::open(&config.database_url)?;
     let setup = setup(&config);
     let queue = values::queue(store, setup.node.clone(), setup.told);
     take_up(&config, &queue)?;
+=======
+    let store = insist(|| Ok(Store::open(&config.database_url)?))?;
+    let queue = Queue::new(store, node(), Arc::new(System));
+    if config.pool == PoolMode::InProcess {
+        // A crash in here took the whole daemon: it is charged now.
+        insist(|| Ok(queue.release_dead(&config.device)?))?;
+    }
+    let released = insist(|| Ok(queue.release_node()?))?;
+    if !released.is_empty() {
+        log::info!("{} jobs that were being done go on", released.len());
+    }
+>>>>>>> proto
     let spool = Arc::new(Spool::open(&config.data_dir.join("spool"))?);
     let place = match config.pool {
         // The program of this very process, also when its file was replaced meanwhile.
@@ -190,6 +205,20 @@ fn listen(at: SocketAddr) -> Result<TcpListener, Error> {
     };
     handover::deepen(&listener);
     Ok(listener)
+}
+
+/// Asks the database until it answers: what passes by itself (a lock, a full disk) is waited for while the socket listens.
+/// To end here would close the port, and Bazarr answers that with hours of silence.
+fn insist<T>(mut ask: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+    loop {
+        match ask() {
+            Err(Error::Store(e) | Error::Queue(queue::Error::Store(e))) if e.passes() => {
+                log::warn!("waiting to start: {e}");
+                std::thread::sleep(ASK_AGAIN);
+            }
+            answer => return answer,
+        }
+    }
 }
 
 /// Tells a service manager that watches that the database answers and the server serves, as long as both do.

@@ -3,10 +3,12 @@
 
 mod daemon;
 
-use daemon::client::{Reply, multipart, part};
+use daemon::client::{Reply, api, multipart, part};
 use daemon::speech::{self, clip, errors, said};
 use daemon::{Daemon, Home, signal, until};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const ASK: &str = "task=transcribe&language=en&output=srt&encode=false";
 /// The long recording is the longest one this many times: more than four minutes, about ten windows.
@@ -77,6 +79,38 @@ fn after_a_kill_of_the_daemon_the_same_request_joins_the_job_that_goes_on() {
     });
     let again = daemon.asr(ASK, &audio);
     assert_eq!(again.header("x-job-id"), Some(id.as_str()));
+    is_whole(&again.decoded());
+    assert_eq!(daemon.get("/api/jobs/stats")["total_jobs"], 1);
+}
+
+#[test]
+fn a_hand_over_in_the_middle_of_a_job_refuses_nobody_and_repeats_no_window_that_was_done() {
+    let Some(home) = speech::home() else { return };
+    let daemon = Daemon::start(&home);
+    let (audio, addr) = (speech::long(TIMES), daemon.addr);
+    let reply = daemon.asr(ASK, &audio);
+    let id = reply.header("x-job-id").unwrap().to_string();
+    mark_first_window(&home);
+    let worker = daemon.worker();
+    let over = Arc::new(AtomicBool::new(false));
+    let until = over.clone();
+    let knocking = std::thread::spawn(move || {
+        let mut answered = 0;
+        while !until.load(Ordering::SeqCst) {
+            assert_eq!(Reply::to(addr, &api("GET", "/status", "")).status, 200);
+            answered += 1;
+        }
+        answered
+    });
+    signal(daemon.pid(), libc::SIGUSR2);
+    assert_eq!(reply.decoded(), "", "the open answer ends whole and empty");
+    gone(worker);
+    // The same process, the next program: it answers when it has the socket.
+    let again = daemon.asr(ASK, &audio);
+    assert_eq!(again.header("x-job-id"), Some(id.as_str()));
+    assert_eq!(daemon.log().matches("listens on").count(), 2, "{}", daemon.log());
+    over.store(true, Ordering::SeqCst);
+    assert!(knocking.join().expect("a connection was refused or cut") > 0);
     is_whole(&again.decoded());
     assert_eq!(daemon.get("/api/jobs/stats")["total_jobs"], 1);
 }

@@ -1,14 +1,15 @@
 //! Who works on what, on one device: open jobs with their ready windows, and the next window of the most
 //! urgent job for each worker that asks. Knows nothing of databases, engines or processes.
 
+use super::open::Open;
 use super::reader::Window;
-use crate::job::{Claim, Job, JobId, JobKind, Task};
+use crate::job::{JobId, JobKind};
 use crate::language::Language;
 use crate::queue::Place;
 use std::cmp::Reverse;
 use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// Windows that a job's language is told from; a detection hears one more, since it has nothing else to wait for.
@@ -25,30 +26,6 @@ fn samples(kind: JobKind) -> usize {
 /// it instead of beginning a window of a less urgent job, which may take it many seconds. Longer than that is waited
 /// for no source that is slow to read.
 pub const SOON: Duration = Duration::from_secs(2);
-
-/// A job that is open here.
-pub struct Open {
-    pub job: Job,
-    pub claim: Claim,
-    /// Raised when nobody wants the windows any more: cancelled, lost, stopped.
-    pub stop: AtomicBool,
-    pub opened: Instant,
-    /// Of the source, in milliseconds; 0 while or when unknown.
-    pub duration_ms: AtomicI64,
-    /// What is done instead of the job's own task, when its language label was found wrong.
-    pub task: OnceLock<Task>,
-}
-
-impl Open {
-    pub fn new(job: Job, claim: Claim) -> Open {
-        let (stop, duration_ms) = (AtomicBool::new(false), AtomicI64::new(0));
-        Open { job, claim, stop, opened: Instant::now(), duration_ms, task: OnceLock::new() }
-    }
-
-    pub fn task(&self) -> Task {
-        *self.task.get().unwrap_or(&self.job.task)
-    }
-}
 
 /// What a worker is given.
 pub enum Work {

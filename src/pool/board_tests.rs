@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::audio::windows::{Span, TimeMap};
-use crate::job::{JobKind, JobState, Options, Origin, Preset, Source, Stage, Task};
+use crate::job::{Claim, Job, JobKind, JobState, Options, Origin, Preset, Source, Stage, Task};
 use std::sync::atomic::AtomicU32;
 use uuid::Uuid;
 

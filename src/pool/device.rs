@@ -1,8 +1,9 @@
 //! A device's pool: its threads, and what they share. Runs in a process of its own or inside `serve`.
 //! Knows nothing of who started it but the socket to them.
 
-use super::board::{Board, Lane, Open};
+use super::board::{Board, Lane};
 use super::hints::{self, Order, Report};
+use super::open::Open;
 use super::setup::Setup;
 use super::status::WorkerStatus;
 use super::weights::{Folder, Weights};

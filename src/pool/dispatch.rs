@@ -1,8 +1,8 @@
 //! Claims jobs for a device, keeps them open, reads their sources, gives them back. Knows nothing of words.
 
-use super::board::Open;
 use super::device::{Event, Shared};
 use super::hints::Order;
+use super::open::Open;
 use super::reader::{self, Reader};
 use super::{finish, label, source, worker};
 use crate::job::{Claim, Job, JobId, JobKind, Stage};

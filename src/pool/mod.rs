@@ -12,6 +12,7 @@ mod guard;
 mod hear;
 pub mod hints;
 mod label;
+mod open;
 pub mod progress;
 mod prove;
 pub mod reader;

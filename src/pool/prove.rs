@@ -1,8 +1,8 @@
 //! Proves the language that Bazarr says by what is heard, before the first window is written. Does not know what
 //! follows from a wrong label.
 
-use super::board::Open;
 use super::device::Shared;
+use super::open::Open;
 use super::reader::Window;
 use super::worker::{Fault, fail, settle};
 use super::{label, weights};

@@ -1,9 +1,10 @@
 //! A worker: a thread with a session, one window in, words out. Knows nothing of how jobs are claimed or sources read.
 
-use super::board::{Lane, Open, Work};
+use super::board::{Lane, Work};
 use super::device::Shared;
 use super::finish::{self, Checkpoint};
 use super::hear::{self, Spoken};
+use super::open::Open;
 use super::progress;
 use super::reader::Window;
 use super::weights::{self, Loaded};

@@ -131,6 +131,7 @@ pub fn setup(dir: &Path, workers: usize, concurrent: usize) -> Setup {
         lease_ms: 60_000,
         ageing_ms_per_point: 0,
         idle_ms: 0,
+        told: Told::None,
     }
 }
 
