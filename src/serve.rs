@@ -89,23 +89,10 @@ pub fn run(config: Config) -> Result<(), Error> {
         log::warn!("this build lacks the fast encoder for CPUs: `transcriptord doctor` says how to get it");
     }
     let _lock = lock(&config.data_dir)?;
-<<<<<<< HEAD
-    let store = Store::open(&config.database_url)?;
+    let store = insist(|| Ok(Store::open(&config.database_url)?))?;
     let setup = setup(&config);
     let queue = values::queue(store, setup.node.clone(), setup.told);
     take_up(&config, &queue)?;
-=======
-    let store = insist(|| Ok(Store::open(&config.database_url)?))?;
-    let queue = Queue::new(store, node(), Arc::new(System));
-    if config.pool == PoolMode::InProcess {
-        // A crash in here took the whole daemon: it is charged now.
-        insist(|| Ok(queue.release_dead(&config.device)?))?;
-    }
-    let released = insist(|| Ok(queue.release_node()?))?;
-    if !released.is_empty() {
-        log::info!("{} jobs that were being done go on", released.len());
-    }
->>>>>>> proto
     let spool = Arc::new(Spool::open(&config.data_dir.join("spool"))?);
     let place = match config.pool {
         // The program of this very process, also when its file was replaced meanwhile.
