@@ -24,6 +24,9 @@ pub struct Ask {
     pub beam: u32,
     pub context: Context,
     pub prompt: Option<String>,
+    /// Where the decoder is unsure it rolls dice, hotter each time (whisper.cpp's temperatures): finds words in bad
+    /// sound, and in no speech at all.
+    pub dice: bool,
 }
 
 /// How much of its 30 s the encoder looks at.

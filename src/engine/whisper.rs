@@ -154,6 +154,9 @@ impl State {
         params.set_language(Some(ask.language.whisper_code()));
         params.set_translate(ask.task == Task::Translate);
         params.set_no_context(true);
+        if !ask.dice {
+            params.set_temperature_inc(0.0);
+        }
         params.set_token_timestamps(true);
         params.set_suppress_nst(true);
         params.set_audio_ctx(match ask.context {

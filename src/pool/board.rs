@@ -10,8 +10,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
-/// Windows that a language is told from.
+/// Windows of speech that a language is told from.
 pub const SAMPLES: usize = 3;
+/// Silences that are doubted, kept ready beside the windows of speech: a language is not told from them.
+const SILENCES: usize = 6;
 
 /// A job that is open here.
 pub struct Open {
@@ -41,7 +43,7 @@ impl Open {
 pub enum Work {
     /// Decode this window; `language` is known by then.
     Window { open: Arc<Open>, window: Arc<Window>, language: Language },
-    /// Tell the language from these windows.
+    /// Tell the language from these windows of speech; there may be none.
     Detect { open: Arc<Open>, windows: Vec<Arc<Window>> },
 }
 
@@ -87,6 +89,15 @@ struct Entry {
 }
 
 impl Entry {
+    fn spoken_ready(&self) -> usize {
+        self.ready.iter().filter(|w| w.is_spoken()).count()
+    }
+
+    /// No more windows are taken; `ahead` is for those of speech.
+    fn is_full(&self, ahead: usize) -> bool {
+        self.spoken_ready() >= ahead || self.ready.len() >= ahead + SILENCES
+    }
+
     /// The same job under another claim is another entry: threads of an earlier life may still come with theirs.
     fn is(&self, open: &Open) -> bool {
         self.open.claim.token == open.claim.token
@@ -211,7 +222,7 @@ impl Board {
                 entry.standing.read_ms = read_ms;
                 return true;
             }
-            if entry.ready.len() < ahead {
+            if !entry.is_full(ahead) {
                 entry.standing.found += 1;
                 entry.standing.read_ms = read_ms;
                 entry.ready.push_back(Arc::new(window));
@@ -241,7 +252,7 @@ impl Board {
                 return None;
             }
             if !state.alone
-                && let Some(work) = take(&mut state, lane)
+                && let Some(work) = take(&mut state, lane, self.ahead)
             {
                 // A reader may wait for the room.
                 self.changed.notify_all();
@@ -260,7 +271,7 @@ impl Board {
                 return Err(Stopped);
             }
             if !state.alone
-                && let Some(work) = take(&mut state, lane)
+                && let Some(work) = take(&mut state, lane, self.ahead)
             {
                 self.changed.notify_all();
                 return Ok(Some(work));
@@ -349,7 +360,7 @@ impl Board {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Stopped;
 
-fn take(state: &mut State, lane: Lane) -> Option<Work> {
+fn take(state: &mut State, lane: Lane, ahead: usize) -> Option<Work> {
     for entry in &mut state.jobs {
         match (lane, entry.language) {
             (Lane::Words, Some(language)) => {
@@ -359,10 +370,12 @@ fn take(state: &mut State, lane: Lane) -> Option<Work> {
                 }
             }
             (Lane::Languages, None) if !entry.detecting => {
-                let enough = entry.ready.len() >= SAMPLES || entry.standing.read_all;
+                let enough =
+                    entry.spoken_ready() >= SAMPLES || entry.is_full(ahead) || entry.standing.read_all;
                 if enough && !entry.ready.is_empty() {
                     entry.detecting = true;
-                    let windows = entry.ready.iter().take(SAMPLES + 1).cloned().collect();
+                    let spoken = entry.ready.iter().filter(|w| w.is_spoken());
+                    let windows = spoken.take(SAMPLES + 1).cloned().collect();
                     return Some(Work::Detect { open: entry.open.clone(), windows });
                 }
             }
