@@ -7,6 +7,7 @@ pub mod decode;
 pub mod onset;
 pub mod probe;
 pub mod raw;
+pub mod silences;
 pub mod wav;
 pub mod windows;
 

@@ -6,6 +6,7 @@
 //! same odds always give the same windows, whatever blocks they come in: checkpoints rely on it.
 
 use super::PER_MS;
+use super::silences::Silences;
 
 /// Samples for one value of the detector: 32 ms at 16 kHz.
 pub const FRAME: i64 = 512;
@@ -56,7 +57,7 @@ impl Span {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cut {
     pub pieces: Vec<Span>,
-    /// Where the detector heard speech.
+    /// Where the detector heard speech; nowhere: a silence that is doubted.
     pub speech: Vec<Span>,
 }
 
@@ -73,15 +74,32 @@ pub struct Cutter {
     held: Vec<Span>,
     /// End of the last segment handed out: the next window's padding stays behind it.
     behind: i64,
+    /// Where silences are doubted: windows without speech are given too.
+    silences: Option<Silences>,
 }
 
 impl Cutter {
-    /// Takes the next odds, one a frame, and gives the windows that are complete.
-    pub fn push(&mut self, odds: &[f32]) -> Vec<Cut> {
+    /// A cutter that gives long silences too that may hold speech after all, as windows of their own.
+    pub fn doubting() -> Cutter {
+        Cutter { silences: Some(Silences::default()), ..Cutter::default() }
+    }
+
+    /// Frames taken so far.
+    pub fn frames(&self) -> i64 {
+        self.frames
+    }
+
+    /// Takes the next frames as odds and level (in dB) and gives the windows that are complete, in the order of time.
+    pub fn push(&mut self, frames: impl IntoIterator<Item = (f32, f32)>) -> Vec<Cut> {
         let mut cuts = Vec::new();
-        for &p in odds {
-            self.hear(p, &mut cuts);
+        for (odds, level) in frames {
+            if let Some(silences) = &mut self.silences {
+                silences.push(odds, level);
+            }
+            self.hear(odds, &mut cuts);
             self.frames += 1;
+            let part = self.silences.as_mut().filter(|_| self.open.is_none()).and_then(Silences::part);
+            self.doubt(part, &mut cuts);
         }
         cuts
     }
@@ -92,10 +110,9 @@ impl Cutter {
         if let Some((first, dip, best)) = self.open.take() {
             self.close(first, self.frames - dip, best, &mut cuts);
         }
-        if !self.held.is_empty() {
-            let all = std::mem::take(&mut self.held);
-            cuts.push(self.hand_out(&all, i64::MAX));
-        }
+        let last = self.silences.as_mut().and_then(Silences::finish);
+        self.doubt(last, &mut cuts);
+        self.flush(i64::MAX, &mut cuts);
         for cut in &mut cuts {
             for span in cut.pieces.iter_mut().chain(&mut cut.speech) {
                 span.end = span.end.min(samples);
@@ -103,7 +120,7 @@ impl Cutter {
             cut.pieces.retain(|s| !s.is_empty());
             cut.speech.retain(|s| !s.is_empty());
         }
-        cuts.retain(|cut| !cut.speech.is_empty());
+        cuts.retain(|cut| !cut.pieces.is_empty());
         cuts
     }
 
@@ -114,7 +131,8 @@ impl Cutter {
             (None, Some((first, ..))) => first * FRAME,
             (None, None) => self.frames * FRAME,
         };
-        (earliest - PAD).max(0)
+        let doubted = self.silences.as_ref().map_or(i64::MAX, |s| s.needed_from() * FRAME);
+        (earliest - PAD).min(doubted).max(0)
     }
 
     fn hear(&mut self, p: f32, cuts: &mut Vec<Cut>) {
@@ -161,13 +179,14 @@ impl Cutter {
             return;
         }
         let span = Span { start: first * FRAME, end: end * FRAME };
+        let before = self.silences.as_mut().and_then(|s| s.speech(first, end));
+        self.doubt(before, cuts);
         if let (Some(head), Some(last)) = (self.held.first(), self.held.last()) {
             let silence = span.start - last.end;
             let content = length(&pieces(&self.held, self.behind, i64::MAX));
             let part = silence >= PART && content >= PART_FROM;
             if part || silence >= FAR || span.end - head.start > SPREAD {
-                let all = std::mem::take(&mut self.held);
-                cuts.push(self.hand_out(&all, span.start));
+                self.flush(span.start, cuts);
             }
         }
         self.held.push(span);
@@ -189,6 +208,22 @@ impl Cutter {
         // A longer silence is worth more than a fuller window, up to a second and a half.
         let worth = |i: usize| silence(i).min(1_500 * PER_MS) * 8 + content(i) / 8;
         late.max_by_key(|&i| worth(i)).or(fits.last().copied()).unwrap_or(1)
+    }
+
+    /// A silence is a window of its own, after what was said before it.
+    fn doubt(&mut self, silence: Option<Span>, cuts: &mut Vec<Cut>) {
+        let Some(silence) = silence else { return };
+        self.flush(silence.start, cuts);
+        cuts.push(Cut { pieces: vec![silence], speech: Vec::new() });
+        self.behind = silence.end;
+    }
+
+    /// Makes a window of all that is held; what comes next starts at `next`.
+    fn flush(&mut self, next: i64, cuts: &mut Vec<Cut>) {
+        if !self.held.is_empty() {
+            let all = std::mem::take(&mut self.held);
+            cuts.push(self.hand_out(&all, next));
+        }
     }
 
     fn hand_out(&mut self, segments: &[Span], next: i64) -> Cut {

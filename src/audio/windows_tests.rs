@@ -14,8 +14,15 @@ fn odds(stretches: &[(f64, f32)]) -> Vec<f32> {
 }
 
 fn cuts(odds: &[f32], block: usize) -> Vec<Cut> {
-    let mut cutter = Cutter::default();
-    let mut out: Vec<Cut> = odds.chunks(block.max(1)).flat_map(|b| cutter.push(b)).collect();
+    cuts_of(Cutter::default(), odds, block)
+}
+
+/// All windows; the first three seconds are quiet, the others loud.
+fn cuts_of(mut cutter: Cutter, odds: &[f32], block: usize) -> Vec<Cut> {
+    let frames: Vec<(f32, f32)> =
+        odds.iter().enumerate().map(|(i, &p)| (p, if i < 94 { -70.0 } else { -20.0 })).collect();
+    let mut out: Vec<Cut> =
+        frames.chunks(block.max(1)).flat_map(|b| cutter.push(b.iter().copied())).collect();
     out.extend(cutter.finish(odds.len() as i64 * FRAME));
     out
 }
@@ -72,6 +79,18 @@ fn a_click_is_no_speech_but_a_short_sure_word_is() {
 }
 
 #[test]
+fn a_doubtful_silence_is_a_window_of_its_own_between_its_neighbours() {
+    let stretches = [(3.0, 0.0), (2.0, 0.9), (9.0, 0.1), (3.0, 0.9), (8.0, 0.0)];
+    let windows = cuts_of(Cutter::doubting(), &odds(&stretches), 7);
+    let spoken: Vec<bool> = windows.iter().map(|w| !w.speech.is_empty()).collect();
+    assert_eq!(spoken, [true, false, true]);
+    let tenth = |samples: i64| (samples as f64 / 1600.0).round() as i64;
+    let silence = windows[1].pieces[0];
+    assert_eq!((tenth(silence.start), tenth(silence.end)), (57, 134));
+    assert_eq!(cuts(&odds(&stretches), 7).len(), 1, "without doubt both are in one window");
+}
+
+#[test]
 fn time_maps_back_one_to_one() {
     let map = TimeMap::new(vec![Span { start: 100, end: 200 }, Span { start: 500, end: 600 }]);
     assert_eq!(map.len(), 200);
@@ -90,10 +109,12 @@ proptest! {
     fn windows_are_short_apart_and_hold_all_speech_however_the_odds_come(
         stretches in proptest::collection::vec((0.05f64..40.0, prop_oneof![Just(0.0f32), Just(0.3), Just(0.9)]), 0..30),
         block in 1usize..900,
+        doubting in proptest::bool::ANY,
     ) {
         let odds = odds(&stretches);
-        let windows = cuts(&odds, block);
-        prop_assert_eq!(&windows, &cuts(&odds, usize::MAX));
+        let cutter = || if doubting { Cutter::doubting() } else { Cutter::default() };
+        let windows = cuts_of(cutter(), &odds, block);
+        prop_assert_eq!(&windows, &cuts_of(cutter(), &odds, usize::MAX));
         let mut edge = 0;
         for window in &windows {
             prop_assert!(length(&window.pieces) <= LONGEST);

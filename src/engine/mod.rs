@@ -27,6 +27,9 @@ pub struct Ask {
     pub beam: u32,
     pub context: Context,
     pub prompt: Option<String>,
+    /// Where the decoder is unsure it rolls dice, hotter each time (whisper.cpp's temperatures): finds words in bad
+    /// sound, and in no speech at all.
+    pub dice: bool,
 }
 
 /// A tensor in a model file.

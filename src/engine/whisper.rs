@@ -174,6 +174,9 @@ impl State {
         params.set_language(Some(ask.language.whisper_code()));
         params.set_translate(ask.task == Task::Translate);
         params.set_no_context(true);
+        if !ask.dice {
+            params.set_temperature_inc(0.0);
+        }
         params.set_suppress_nst(true);
         if let Some(prompt) = &ask.prompt {
             params.set_initial_prompt(&prompt.replace('\0', " "));

@@ -41,6 +41,11 @@ fn real() -> Option<(Whisper, Vec<f32>)> {
     Some((whisper, samples))
 }
 
+fn ask(context: Context) -> Ask {
+    let (language, task) = (Language::ENGLISH, Task::Transcribe);
+    Ask { language, task, beam: 1, context, prompt: None, dice: false }
+}
+
 #[test]
 fn real_speech_is_the_same_to_our_encoder_and_to_whisper_cpp_s() {
     let Some((mut whisper, samples)) = real() else { return };
@@ -49,13 +54,7 @@ fn real_speech_is_the_same_to_our_encoder_and_to_whisper_cpp_s() {
         "built without the seat: CXXFLAGS of .cargo/config.toml did not arrive"
     );
     let speech = [0..samples.len() as i64];
-    let ask = Ask {
-        language: Language::ENGLISH,
-        task: Task::Transcribe,
-        beam: 1,
-        context: Context::Fitted,
-        prompt: None,
-    };
+    let ask = ask(Context::Fitted);
     let hear = |whisper: &Whisper| {
         let sound = Sound { samples: &samples, speech: &speech };
         whisper.session().unwrap().transcribe(sound, &ask, &AtomicBool::new(false)).unwrap()
@@ -74,13 +73,7 @@ fn real_speech_is_the_same_to_our_encoder_and_to_whisper_cpp_s() {
 #[test]
 fn real_work_ends_soon_after_the_stop_flag_is_raised() {
     let Some((whisper, samples)) = real() else { return };
-    let ask = Ask {
-        language: Language::ENGLISH,
-        task: Task::Transcribe,
-        beam: 1,
-        context: Context::Whole,
-        prompt: None,
-    };
+    let ask = ask(Context::Whole);
     let sound = Sound { samples: &samples, speech: &[] };
     let done = whisper.session().unwrap().transcribe(sound, &ask, &AtomicBool::new(true));
     assert!(matches!(done, Err(Error::Stopped)));

@@ -1,7 +1,7 @@
 //! Who works on what, on one device: open jobs with their ready windows, and the next window of the most
 //! urgent job for each worker that asks. Knows nothing of databases, engines or processes.
 
-use super::open::Open;
+use super::open::{Open, Standing};
 use super::reader::Window;
 use crate::job::{JobId, JobKind};
 use crate::language::Language;
@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// Windows that a job's language is told from; a detection hears one more, since it has nothing else to wait for.
 pub const SAMPLES: usize = 3;
+/// Silences that are doubted, kept ready beside the windows of speech: a language is not told from them.
+const SILENCES: usize = 6;
 
 fn samples(kind: JobKind) -> usize {
     match kind {
@@ -31,7 +33,7 @@ pub const SOON: Duration = Duration::from_secs(2);
 pub enum Work {
     /// Decode this window; `language` is known by then.
     Window { open: Arc<Open>, window: Arc<Window>, language: Language },
-    /// Tell the language from these windows.
+    /// Tell the language from these windows of speech; there may be none.
     Detect { open: Arc<Open>, windows: Vec<Arc<Window>> },
 }
 
@@ -40,26 +42,6 @@ pub enum Work {
 pub enum Lane {
     Words,
     Languages,
-}
-
-/// How far a job is.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Standing {
-    pub done: u32,
-    /// Windows found so far.
-    pub found: u32,
-    /// All of the source was read, so `found` is the whole.
-    pub read_all: bool,
-    /// Milliseconds of the source read so far.
-    pub read_ms: i64,
-    pub in_flight: u32,
-}
-
-impl Standing {
-    /// Every window is done.
-    pub fn complete(&self) -> bool {
-        self.read_all && self.done == self.found
-    }
 }
 
 struct Entry {
@@ -86,6 +68,15 @@ impl Entry {
             JobKind::Transcription if begun => None,
             JobKind::Transcription => SOON.checked_sub(self.open.opened.elapsed()),
         }
+    }
+
+    fn spoken_ready(&self) -> usize {
+        self.ready.iter().filter(|w| w.is_spoken()).count()
+    }
+
+    /// No more windows are taken; `ahead` is for those of speech.
+    fn is_full(&self, ahead: usize) -> bool {
+        self.spoken_ready() >= ahead || self.ready.len() >= ahead + SILENCES
     }
 
     /// The same job under another claim is another entry: threads of an earlier life may still come with theirs.
@@ -216,7 +207,7 @@ impl Board {
                 entry.standing.read_ms = read_ms;
                 return true;
             }
-            if entry.ready.len() < ahead {
+            if !entry.is_full(ahead) {
                 entry.standing.found += 1;
                 entry.standing.read_ms = read_ms;
                 entry.ready.push_back(Arc::new(window));
@@ -248,7 +239,7 @@ impl Board {
             if state.stopping {
                 return Err(Stopped);
             }
-            let found = if state.alone { Err(Duration::MAX) } else { take(&mut state, lane) };
+            let found = if state.alone { Err(Duration::MAX) } else { take(&mut state, lane, self.ahead) };
             let look_again = match found {
                 Ok(work) => {
                     // A reader may wait for the room.
@@ -354,7 +345,7 @@ impl Drop for Alone<'_> {
 pub struct Stopped;
 
 /// The next work, or how long until time alone may bring some.
-fn take(state: &mut State, lane: Lane) -> Result<Work, Duration> {
+fn take(state: &mut State, lane: Lane, ahead: usize) -> Result<Work, Duration> {
     let (mut held_back, mut look_again) = (i64::MIN, Duration::MAX);
     for entry in &mut state.jobs {
         match (lane, entry.language) {
@@ -373,10 +364,12 @@ fn take(state: &mut State, lane: Lane) -> Result<Work, Duration> {
             }
             (Lane::Languages, None) if !entry.detecting => {
                 let wanted = samples(entry.open.job.kind);
-                let enough = entry.ready.len() >= wanted || entry.standing.read_all;
+                let enough =
+                    entry.spoken_ready() >= wanted || entry.is_full(ahead) || entry.standing.read_all;
                 if enough && !entry.ready.is_empty() {
                     entry.detecting = true;
-                    let windows = entry.ready.iter().take(wanted).cloned().collect();
+                    let spoken = entry.ready.iter().filter(|w| w.is_spoken());
+                    let windows = spoken.take(wanted).cloned().collect();
                     return Ok(Work::Detect { open: entry.open.clone(), windows });
                 }
             }

@@ -311,3 +311,37 @@ fn waiting_raises_an_open_job_when_ageing_is_on() {
     assert!(aged(1_000), "three seconds are three points");
     assert!(!aged(2_000), "they are one and a half");
 }
+
+#[test]
+fn a_language_is_told_from_speech_alone_and_silences_do_not_block_the_reader() {
+    let board = Board::new(1);
+    let open = job(0);
+    board.open(open.clone(), None, HashSet::new());
+    let silence = |index| Window { speech: vec![], ..window(index) };
+    for index in 0..5 {
+        assert!(board.offer(&open, silence(index), 0));
+    }
+    let soon = Duration::from_millis(1);
+    assert!(matches!(board.next_within(Lane::Languages, soon), Ok(None)));
+    for index in 5..8 {
+        assert!(board.offer(&open, window(index), 0));
+    }
+    let Ok(Some(Work::Detect { windows, .. })) = board.next_within(Lane::Languages, soon) else {
+        panic!("three windows of speech are enough");
+    };
+    assert_eq!(windows.iter().map(|w| w.index).collect::<Vec<_>>(), [5, 6, 7]);
+}
+
+#[test]
+fn where_nothing_but_silences_comes_the_language_is_asked_for_in_the_end() {
+    let board = Board::new(1);
+    let open = job(0);
+    board.open(open.clone(), None, HashSet::new());
+    for index in 0..(SAMPLES + SILENCES) as u32 {
+        assert!(board.offer(&open, Window { speech: vec![], ..window(index) }, 0));
+    }
+    match board.next_within(Lane::Languages, Duration::from_millis(1)) {
+        Ok(Some(Work::Detect { windows, .. })) => assert!(windows.is_empty()),
+        _ => panic!("the reader would wait for ever"),
+    }
+}

@@ -152,7 +152,8 @@ fn read(shared: &Arc<Shared>, open: &Arc<Open>) {
         if starts.len() > 1 {
             return listen_around(shared, open, &starts);
         }
-        let mut reader = Reader::new(sound)?;
+        let words = open.job.kind == JobKind::Transcription;
+        let mut reader = if words { Reader::new(sound)? } else { Reader::of_speech(sound)? };
         while let Some(window) = reader.next_window()? {
             if !shared.board.offer(open, window, reader.read_ms()) {
                 return Ok(None);
@@ -186,7 +187,7 @@ fn read(shared: &Arc<Shared>, open: &Arc<Open>) {
 fn listen_around(shared: &Shared, open: &Open, starts: &[i64]) -> Result<Option<i64>, reader::Error> {
     let mut index = 0;
     for &start in starts {
-        let mut reader = Reader::new(source::open(&open.job, &shared.setup.spool_dir, start)?)?;
+        let mut reader = Reader::of_speech(source::open(&open.job, &shared.setup.spool_dir, start)?)?;
         if let Some(mut window) = reader.next_within(PATIENCE_MS)? {
             window.index = index;
             index += 1;

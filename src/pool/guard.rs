@@ -55,7 +55,7 @@ pub fn doubt(heard: &Heard, speech_ms: i64) -> Option<Doubt> {
         Some(Doubt::Loop)
     } else if plain.iter().all(|w| is_hum(w)) {
         Some(Doubt::Hum)
-    } else if heard.avg_logprob < SURE && is_stock(&plain.join(" ")) {
+    } else if heard.avg_logprob < SURE && is_stock(words) {
         Some(Doubt::Stock)
     } else if plain.len() > 4 && spaced_rate(words, speech_ms) > FASTEST {
         Some(Doubt::Crowded)
@@ -170,8 +170,9 @@ static STOCK: &[&str] = &[
     "請不吝點贊訂閱轉發打賞支持明鏡與點點欄目",
 ];
 
-fn is_stock(text: &str) -> bool {
-    let text = text.replace(['-', '\''], "");
+/// Nothing but one of the phrases that Whisper writes where nobody speaks.
+pub fn is_stock(words: &[Word]) -> bool {
+    let text = words.iter().map(|w| plain(&w.text)).filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ");
     STOCK.iter().any(|phrase| *phrase == text || phrase.replace(' ', "") == text.replace(' ', ""))
 }
 

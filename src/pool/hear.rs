@@ -3,7 +3,7 @@
 
 use super::guard::{self, Doubt};
 use super::reader::Window;
-use super::words;
+use super::{unheard, words};
 use crate::audio::PER_MS;
 use crate::engine::{Ask, Context, Error, Heard, Session, Sound};
 use crate::job::Preset;
@@ -28,7 +28,7 @@ const STRETCHES: usize = 3;
 /// What was missed and found is believed from this mean log probability on.
 const BELIEVED: f32 = -0.6;
 /// Of a word or two, which noise alone can be, more is asked.
-const FEW: usize = 3;
+pub(super) const FEW: usize = 3;
 const BELIEVED_OF_FEW: f32 = -0.3;
 
 /// Whether somebody said which language is spoken.
@@ -42,7 +42,7 @@ pub enum Spoken {
 const TELLING_MS: i64 = 1_500;
 const LISTENED_MS: i64 = 10_000;
 /// Odds for another language, and against the usual one, that make a window foreign.
-const CLEARLY: f32 = 0.85;
+pub(super) const CLEARLY: f32 = 0.85;
 const HARDLY: f32 = 0.05;
 
 /// The words of a window with times of the film, and how it went.
@@ -58,6 +58,9 @@ pub fn hear(
     spoken: Spoken,
     stop: &AtomicBool,
 ) -> Result<(Heard, Stretch), Error> {
+    if !window.is_spoken() {
+        return unheard::hear(session, window, ask, spoken, stop);
+    }
     let speech = window.speech_inside();
     let speech_ms = speech.iter().map(|s| s.end - s.start).sum::<i64>() / PER_MS;
     let sound = Sound { samples: &window.samples, speech: &speech };

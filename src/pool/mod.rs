@@ -19,6 +19,7 @@ pub mod reader;
 pub mod setup;
 mod source;
 pub mod status;
+mod unheard;
 pub mod weights;
 mod words;
 mod worker;

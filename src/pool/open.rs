@@ -1,4 +1,4 @@
-//! A job that is open on a device. Knows nothing of its windows or of who works on them.
+//! A job that is open on a device, and how far it is. Knows nothing of its windows or of who works on them.
 
 use crate::job::{Claim, Job, Task};
 use std::sync::OnceLock;
@@ -26,5 +26,25 @@ impl Open {
 
     pub fn task(&self) -> Task {
         *self.task.get().unwrap_or(&self.job.task)
+    }
+}
+
+/// How far a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Standing {
+    pub done: u32,
+    /// Windows found so far.
+    pub found: u32,
+    /// All of the source was read, so `found` is the whole.
+    pub read_all: bool,
+    /// Milliseconds of the source read so far.
+    pub read_ms: i64,
+    pub in_flight: u32,
+}
+
+impl Standing {
+    /// Every window is done.
+    pub fn complete(&self) -> bool {
+        self.read_all && self.done == self.found
     }
 }

@@ -1,7 +1,7 @@
 //! From a source to windows: decode, listen, cut. Knows nothing of who decodes the words. Holds a bounded stretch of sound.
 
-use crate::audio::windows::{Cut, Cutter, LONGEST, Span, TimeMap};
-use crate::audio::{self, Opened, PER_MS, Pcm, onset};
+use crate::audio::windows::{Cut, Cutter, FRAME, LONGEST, Span, TimeMap};
+use crate::audio::{self, Opened, PER_MS, Pcm, onset, silences};
 use crate::engine::{self, voice::Voice};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -16,11 +16,16 @@ pub struct Window {
     pub index: u32,
     pub samples: Vec<f32>,
     pub map: TimeMap,
-    /// Where speech is, in samples of the file.
+    /// Where speech is, in samples of the file; nowhere in a silence that is doubted.
     pub speech: Vec<Span>,
 }
 
 impl Window {
+    /// The detector heard speech in it.
+    pub fn is_spoken(&self) -> bool {
+        !self.speech.is_empty()
+    }
+
     /// Where speech is, in samples of the window.
     pub fn speech_inside(&self) -> Vec<Range<i64>> {
         self.map.to_window(&self.speech).into_iter().map(|s| s.start..s.end).collect()
@@ -56,11 +61,21 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// Gives windows of speech, and of silences that may hold some.
     pub fn new(opened: Opened) -> Result<Reader, Error> {
+        Reader::with(opened, Cutter::doubting())
+    }
+
+    /// Gives windows of speech alone.
+    pub fn of_speech(opened: Opened) -> Result<Reader, Error> {
+        Reader::with(opened, Cutter::default())
+    }
+
+    fn with(opened: Opened, cutter: Cutter) -> Result<Reader, Error> {
         Ok(Reader {
             pcm: opened.pcm,
             voice: Voice::new()?,
-            cutter: Cutter::default(),
+            cutter,
             held: VecDeque::new(),
             first: 0,
             cuts: VecDeque::new(),
@@ -98,10 +113,7 @@ impl Reader {
             }
             if self.ended || self.read_ms() >= end {
                 // What was heard so far, if only a little, is better than nothing.
-                let odds = self.voice.finish()?;
-                self.cuts.extend(self.cutter.push(&odds));
-                self.cuts.extend(self.cutter.finish(self.read));
-                self.ended = true;
+                self.end()?;
                 return Ok(self.cuts.pop_front().map(|cut| self.window(cut)));
             }
             self.forget();
@@ -112,17 +124,29 @@ impl Reader {
     fn advance(&mut self) -> Result<(), Error> {
         let mut block = Vec::with_capacity(BLOCK);
         if self.pcm.read(&mut block, BLOCK)? == 0 {
-            self.ended = true;
-            let odds = self.voice.finish()?;
-            self.cuts.extend(self.cutter.push(&odds));
-            self.cuts.extend(self.cutter.finish(self.read));
-            return Ok(());
+            return self.end();
         }
         self.read += block.len() as i64;
         self.held.extend(&block);
         let odds = self.voice.push(&block)?;
-        self.cuts.extend(self.cutter.push(&odds));
+        self.cut(odds);
         Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        self.ended = true;
+        let odds = self.voice.finish()?;
+        self.cut(odds);
+        self.cuts.extend(self.cutter.finish(self.read));
+        Ok(())
+    }
+
+    /// Takes the odds of the next frames; their samples are held.
+    fn cut(&mut self, odds: Vec<f32>) {
+        let from = (self.cutter.frames() * FRAME - self.first) as usize;
+        let held = self.held.make_contiguous();
+        let levels = held[from.min(held.len())..].chunks(FRAME as usize).map(silences::level);
+        self.cuts.extend(self.cutter.push(odds.into_iter().zip(levels)));
     }
 
     /// Drops the samples that no later window needs.

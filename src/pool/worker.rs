@@ -170,6 +170,7 @@ fn listen(
         beam: if open.job.preset == Preset::Best { hear::CAREFUL_BEAM } else { 1 },
         context: Context::Fitted,
         prompt: open.job.options.initial_prompt.clone(),
+        dice: true,
     };
     // Also what the check of a label has decided: it holds for the whole film.
     let told = open.job.source_lang.is_some();
@@ -220,12 +221,16 @@ pub(super) fn as_done(open: &Open) -> Job {
     Job { task: open.task(), ..open.job.clone() }
 }
 
+/// None where there is no speech to tell a language from.
 fn odds(
     shared: &Shared,
     seat: &mut Seat,
     open: &Open,
     windows: &[Arc<Window>],
 ) -> Result<LanguageOdds, Fault> {
+    if windows.is_empty() {
+        return Ok(LanguageOdds::default());
+    }
     let loaded = shared.weights.for_languages()?;
     let session = seat.session(&loaded)?;
     let mut parts = Vec::new();
