@@ -1,6 +1,6 @@
 //! How far a job is, in numbers for people. Pure; knows nothing of queues.
 
-use super::board::Standing;
+use super::open::Standing;
 
 /// Percent done, 0 to 99: 100 is said by the result alone.
 ///
