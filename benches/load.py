@@ -6,7 +6,8 @@ requests arrive and all workers transcribe.
 
 Repeat:  make bench-load      or      benches/load.py --clients 1000 --uploads 50
 Prints:  p50, p99 and the slowest of: the header of an upload (from the end of the upload), a poll; errors;
-         the daemon's memory before, during and after. Exit 1 on any error. Needs `ulimit -n` above the clients.
+         the daemon's memory before, during, and after a minute without uploads, when it has given back what it
+         can. Exit 1 on any error. Needs `ulimit -n` above the clients.
 """
 import argparse
 import asyncio
@@ -16,6 +17,10 @@ import time
 import daemon
 import provider
 import sound
+
+
+# The daemon looks once a minute whether it was one.
+QUIET_S = 75
 
 
 def at(values, share):
@@ -116,7 +121,7 @@ def main():
     with daemon.Daemon() as served:
         before = daemon.memory(served.child.pid)
         headers, times, errors, peak, stats = asyncio.run(load(served, asked, slices))
-        time.sleep(5)
+        time.sleep(QUIET_S)
         after = daemon.memory(served.child.pid)
     daemon.table([[name, len(values), f"{at(values, .5):.1f}", f"{at(values, .99):.1f}", f"{at(values, 1):.1f}"]
                   for name, values in (("header of an upload", headers), ("poll", times))],

@@ -73,7 +73,11 @@ pub fn start(queue: Queue, spool: Arc<Spool>, clock: Arc<dyn Clock>, rules: Rule
                     Err(e) => log::warn!("old jobs cannot be removed: {e}"),
                 }
             }
-            let mut need = spool.wait_for_need(LOOK_EVERY).unwrap_or(Need::Quota);
+            let heard = spool.wait_for_need(LOOK_EVERY);
+            if heard.is_none() {
+                give_memory_back();
+            }
+            let mut need = heard.unwrap_or(Need::Quota);
             // The database needs room too, and so do the files beside the films.
             if nearly_full(spool.dir()).is_some() {
                 need = Need::Disk;
@@ -89,6 +93,15 @@ pub fn start(queue: Queue, spool: Arc<Spool>, clock: Arc<dyn Clock>, rules: Rule
     };
     std::thread::Builder::new().name("housekeeping".into()).spawn(keep_house)?;
     Ok(())
+}
+
+/// Hands freed memory to the system, which glibc keeps: after many connections at once that is most of what it has.
+fn give_memory_back() {
+    // SAFETY: it touches free memory alone, under the allocator's own locks.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 /// Removes jobs and results whose time is over, and the audio of such jobs. Gives their number.

@@ -8,7 +8,7 @@ use super::params::Params;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{HOST, HeaderMap, ORIGIN};
+use actix_web::http::header::{HOST, HeaderMap, HeaderValue, ORIGIN};
 use actix_web::http::uri::{PathAndQuery, Uri};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
@@ -20,6 +20,7 @@ pub async fn guard(
     mut req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    own_headers(&mut req);
     let key = take_key(&mut req);
     if let Err(refused) = judge(&req, key.as_deref()) {
         let mut body = req.take_payload();
@@ -38,6 +39,19 @@ pub async fn guard(
     // A body of unknown length might never end.
     let endless = head && answer.response().body().size() == BodySize::Stream;
     Ok(if endless { answer.map_body(|_, _| BoxBody::new(())) } else { answer })
+}
+
+/// Copies the header values out of the buffer that they were read into.
+///
+/// The server keeps up to 128 finished requests a thread for later ones, and of an upload that buffer has 128 KB.
+fn own_headers(req: &mut ServiceRequest) {
+    let headers = req.headers_mut();
+    let copy = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).ok();
+    let own: Vec<_> = headers.iter().filter_map(|(name, value)| Some((name.clone(), copy(value)?))).collect();
+    headers.clear();
+    for (name, value) in own {
+        headers.append(name, value);
+    }
 }
 
 fn judge(req: &ServiceRequest, in_path: Option<&str>) -> Result<(), Error> {
@@ -86,4 +100,27 @@ fn take_key(req: &mut ServiceRequest) -> Option<String> {
     req.match_info_mut().get_mut().update(&uri);
     req.head_mut().uri = uri;
     Some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+    use actix_web::web::Bytes;
+
+    #[test]
+    fn a_request_does_not_hold_the_buffer_it_was_read_into() {
+        let buffer = Bytes::from(b"one two three".to_vec());
+        let part = |range| HeaderValue::from_maybe_shared(buffer.slice(range)).unwrap();
+        let request = TestRequest::default()
+            .append_header(("X-Forwarded-For", part(0..3)))
+            .append_header(("X-Forwarded-For", part(4..7)))
+            .append_header(("X-Api-Key", part(8..13)));
+        let mut request = request.to_srv_request();
+        assert!(!buffer.is_unique());
+        own_headers(&mut request);
+        assert!(buffer.is_unique());
+        assert_eq!(forwarded(request.headers()).as_deref(), Some("one,two"), "in their order");
+        assert_eq!(text(request.headers(), KEY_HEADER), Some("three"));
+    }
 }
