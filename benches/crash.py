@@ -4,10 +4,10 @@
 A batch of files is transcribed while the daemon or a worker process is killed at `--kills` random moments
 (30; from `--seed`); a killed daemon is started again. Then the batch runs to its end.
 
-Repeat:  make bench-crash      or      benches/crash.py --kills 100 --files 40 --seconds 120
-Prints:  lost, doubled and torn files, and the windows decoded more than once, per kill. A trigger in the
-         daemon's own database counts each begin of a window, so nothing is believed.
-         A window hit three times in a row is failed by design (max_retries): pauses shorter than a window show that.
+Repeat:  make bench-crash      or      benches/crash.py --kills 100 --files 60 --seconds 25 --longest-pause 6
+Prints:  lost, doubled and torn files; windows whose words were never stored, or stored twice; and the windows decoded
+         more than once, per kill. Triggers in the daemon's own database note each begin and each end of a window, so
+         nothing is believed.
          Exit 1 when anything was lost, doubled or torn, or more than one window a worker and kill repeated.
 """
 import argparse
@@ -21,12 +21,17 @@ import daemon
 import provider
 import sound
 
-BEGUN = """
-CREATE TABLE IF NOT EXISTS bench_begun (job_id TEXT NOT NULL, idx INTEGER NOT NULL);
-CREATE TRIGGER IF NOT EXISTS bench_window AFTER INSERT ON windows_in_flight  -- 2147483647: a file being opened, no window
-WHEN new.idx < 2147483647
+# 2147483647: a file being opened, no window.
+NOTES = """
+CREATE TABLE bench_begun (job_id TEXT NOT NULL, idx INTEGER NOT NULL);
+CREATE TABLE bench_stored (job_id TEXT NOT NULL, idx INTEGER NOT NULL);
+CREATE TRIGGER bench_begin AFTER INSERT ON windows_in_flight WHEN new.idx < 2147483647
 BEGIN INSERT INTO bench_begun VALUES (new.job_id, new.idx); END;
+CREATE TRIGGER bench_store AFTER INSERT ON checkpoints
+BEGIN INSERT INTO bench_stored VALUES (new.job_id, new.idx); END;
 """
+NEVER_STORED = "SELECT count(*) FROM (SELECT job_id, idx FROM bench_begun EXCEPT SELECT job_id, idx FROM bench_stored)"
+STORED_TWICE = "SELECT count(*) - count(DISTINCT job_id || ' ' || idx) FROM bench_stored"
 
 
 def query(database, text):
@@ -35,10 +40,13 @@ def query(database, text):
 
 
 def kill_one(served, chance):
-    """Kills the daemon or one of its worker processes; says which."""
+    """Kills the daemon or one of its worker processes; says which. None: it had just ended by itself."""
     workers = served.workers()
     if workers and chance.random() < 0.5:
-        os.kill(chance.choice(workers), signal.SIGKILL)
+        try:
+            os.kill(chance.choice(workers), signal.SIGKILL)
+        except ProcessLookupError:
+            return None
         return "worker"
     served.kill()
     served.start()
@@ -89,7 +97,7 @@ def main():
     served.flags += ["--library", str(folder)]
     with served:
         with sqlite3.connect(served.database, timeout=30) as connection:
-            connection.executescript(BEGUN)
+            connection.executescript(NOTES)
         for file in files:
             status, told = served.ask("POST", "/api/jobs", {"file_path": str(file), "source_lang": "en", "target_lang": "en"})
             if status != 201:
@@ -102,7 +110,7 @@ def main():
             if stats["queued"] + stats["processing"] == 0:
                 break
             at = time.monotonic()
-            done.append(kill_one(served, chance))
+            done += filter(None, [kill_one(served, chance)])
             slowest_start = max(slowest_start, time.monotonic() - at)
         while time.monotonic() - begun < asked.patience:
             _, stats = served.ask("GET", "/api/jobs/stats")
@@ -111,6 +119,7 @@ def main():
             time.sleep(0.5)
         lost, doubled, torn = judged(served, files, folder)
         begins, windows = query(served.database, "SELECT count(*), count(DISTINCT job_id || ' ' || idx) FROM bench_begun")[0]
+        (never,), (twice,) = query(served.database, NEVER_STORED)[0], query(served.database, STORED_TWICE)[0]
         log = served.told()
     repeated = begins - windows
     allowed = len(done) * asked.workers
@@ -118,6 +127,7 @@ def main():
         ["kills", f"{len(done)} ({done.count('daemon')} daemon, {done.count('worker')} worker)"],
         ["files", asked.files], ["windows", windows],
         ["lost", len(lost)], ["doubled", len(doubled)], ["torn", len(torn)],
+        ["windows lost", never], ["windows doubled", twice],
         ["windows repeated", f"{repeated} (at most {allowed} allowed)"],
         ["repeated per kill", f"{repeated / max(1, len(done)):.2f}"],
         ["slowest return after a kill, s", f"{slowest_start:.2f}"],
@@ -128,7 +138,7 @@ def main():
         print(log)
     if len(done) < asked.kills:
         print(f"the batch ended after {len(done)} kills: ask for more --files or --seconds")
-    failed = lost or doubled or torn or repeated > allowed or len(done) < asked.kills
+    failed = lost or doubled or torn or never or twice or repeated > allowed or len(done) < asked.kills
     raise SystemExit(1 if failed else 0)
 
 

@@ -104,7 +104,7 @@ fn harmless(daemon: &Daemon, what: &str, target: &str, audio: &[u8], status: u16
 
 #[test]
 fn every_refusal_of_a_detection_has_no_body_that_could_be_misread() {
-    let (large, target) = (vec![7; 2 << 20], detect_language(None));
+    let (large, target) = (vec![7; 16 << 20], detect_language(None));
     harmless(&Daemon::start(), "no sound", &target, b"", 422);
     let small = Daemon::start_with(|shared| shared.settings.max_upload_bytes = 1 << 20);
     harmless(&small, "too large", &target, &large, 413);
