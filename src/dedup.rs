@@ -73,6 +73,7 @@ mod tests {
     fn whatever_changes_the_text_changes_the_key() {
         let english = Some(Language::ENGLISH);
         let prompted = Options { initial_prompt: Some("Frodo".into()), ..Options::default() };
+        let narrow = Options { profile: Some(serde_json::json!({ "columns": 30 })), ..Options::default() };
         let upload = Audio::Upload { hash: "ab", raw: true };
         let keys = [
             spoken("ab", true, Task::Transcribe, english),
@@ -82,6 +83,7 @@ mod tests {
             spoken("ab", true, Task::Transcribe, None),
             key(upload, JobKind::Transcription, Task::Transcribe, english, english, &Options::default()),
             key(upload, JobKind::Transcription, Task::Transcribe, english, None, &prompted),
+            key(upload, JobKind::Transcription, Task::Transcribe, english, None, &narrow),
             key(upload, JobKind::LanguageDetection, Task::Transcribe, english, None, &Options::default()),
         ];
         for (i, a) in keys.iter().enumerate() {

@@ -203,6 +203,9 @@ pub struct Options {
     /// A model asked for by name or path; `None` lets preset and configuration choose.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// The limits of the layout, a `subtitle::Profile` as JSON; `None` is Netflix's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<serde_json::Value>,
 }
 
 /// A job that is asked for.

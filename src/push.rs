@@ -8,7 +8,7 @@ mod plan;
 
 use crate::bazarr::{self, Bazarr, Id, Missing, Shelf};
 use crate::clock::{Clock, Millis};
-use crate::job::{JobId, JobState, Preset, Task};
+use crate::job::{JobId, JobState, Options, Preset, Task};
 use crate::language::Language;
 use crate::library::Library;
 use crate::queue::{self, Queue};
@@ -43,6 +43,8 @@ pub struct Settings {
     /// Nothing outside it is read.
     pub library: Library,
     pub preset: Preset,
+    /// What each job is asked with.
+    pub options: Options,
     pub max_retries: u32,
     /// Between two questions.
     pub interval: Duration,

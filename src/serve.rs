@@ -3,7 +3,7 @@
 
 mod values;
 
-pub use values::{node, rank, setup};
+pub use values::{node, options, rank, setup};
 
 use crate::bazarr;
 use crate::clock::System;

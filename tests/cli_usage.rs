@@ -47,6 +47,16 @@ fn wrong_usage_ends_with_2_and_says_what_is_wrong() {
     check(&["serve", "--loud"], 2, "--loud");
     check(&["serve", "--workers=none"], 2, "--workers: 'none' does not fit");
     check(&["serve", "--pool", "swimming"], 2, "--pool: 'swimming' is not one of processes, in-process");
+    check(
+        &["transcribe", "--profile", "imax", "a.mkv"],
+        2,
+        "--profile: 'imax' is not one of netflix, amazon",
+    );
+    check(
+        &["transcribe", "--set", "subtitle_max_lines=3", "a.mkv"],
+        2,
+        "'3' does not fit: give a whole number",
+    );
     check(&["serve", "--config", "absent.toml"], 2, "absent.toml: cannot be read");
     check(&["job", "show", "../../etc"], 2, "'../../etc' is not a job id");
     check(&["job", "list", "--status", "lost"], 2, "unknown status 'lost'");

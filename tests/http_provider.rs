@@ -100,7 +100,7 @@ fn the_job_is_what_the_query_asked_for() {
     assert_eq!((job.preset, job.priority, job.rank), (Preset::Balanced, 10, 1));
     assert_eq!(job.home.as_deref(), Some("here"));
     assert_eq!(job.file_name, "Das Boot+.mkv");
-    assert_eq!(job.options, Options { initial_prompt: Some("Kaleun".into()), model: None });
+    assert_eq!(job.options, Options { initial_prompt: Some("Kaleun".into()), ..Options::default() });
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use transcriptord::bazarr::Bazarr;
 use transcriptord::clock::{Clock, Manual};
-use transcriptord::job::{Job, JobKind, Origin, Preset, Source, Task};
+use transcriptord::job::{Job, JobKind, Options, Origin, Preset, Source, Task};
 use transcriptord::language::Language;
 use transcriptord::library::Library;
 use transcriptord::push::{Push, Settings};
@@ -46,6 +46,7 @@ impl Bench {
         let mapping = vec![("/films".to_string(), here.to_str().unwrap().to_string())];
         let settings = Settings {
             library: Library { roots: vec![here], mapping },
+            options: Options::default(),
             preset: Preset::Fast,
             max_retries: 1,
             interval: Duration::from_secs(15 * 60),

@@ -56,6 +56,9 @@ pub struct Serve {
     /// off, error, warn, info, debug or trace (default info)
     #[argh(option, arg_name = "level")]
     log_level: Option<String>,
+    /// any key of the configuration, as KEY=VALUE; may be given several times
+    #[argh(option, arg_name = "key=value")]
+    set: Vec<String>,
 }
 
 impl Serve {
@@ -74,6 +77,8 @@ impl Serve {
             pool: self.pool,
             whisper_threads: self.threads,
             log_level: self.log_level,
+            set: self.set,
+            ..Flags::default()
         })?;
         log::start(config.log_level);
         crate::serve::run(config).map_err(Failure::failed)

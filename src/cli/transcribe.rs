@@ -67,6 +67,12 @@ pub struct Transcribe {
     /// fast, balanced or best (default balanced)
     #[argh(option, arg_name = "preset")]
     pub quality: Option<String>,
+    /// whose limits the subtitle keeps: netflix (the default), amazon, arte, bbc or custom
+    #[argh(option, arg_name = "name")]
+    pub profile: Option<String>,
+    /// any key of the configuration, as KEY=VALUE (subtitle_max_line_length=37); may be given several times
+    #[argh(option, arg_name = "key=value")]
+    pub set: Vec<String>,
     /// print how well the subtitle keeps to the rules of good subtitles
     #[argh(switch)]
     pub report: bool,
@@ -88,6 +94,8 @@ impl Transcribe {
             workers: self.workers.clone(),
             device: self.device.clone(),
             whisper_threads: self.threads.clone(),
+            subtitle_profile: self.profile.clone(),
+            set: self.set.clone(),
             ..Flags::default()
         }
     }
@@ -115,7 +123,8 @@ impl Transcribe {
             (None, None) => Format::Srt,
         };
         let target = Target::of(self.output.as_deref(), self.files.len())?;
-        let asked = Asked { language, task, preset, model: config.model.clone() };
+        let options = Options { model: config.model.clone(), ..serve::options(&config) };
+        let asked = Asked { language, task, preset, options };
         let bench = Bench::start(&config).map_err(Failure::failed)?;
         let highlight = if self.word_highlight { Highlight::On } else { Highlight::Off };
         let mut failed = false;
@@ -195,7 +204,7 @@ struct Asked {
     language: Option<Language>,
     task: Task,
     preset: Preset,
-    model: Option<String>,
+    options: Options,
 }
 
 /// A queue in memory and a pool in this process: the daemon's own road, without the daemon.
@@ -282,7 +291,7 @@ fn job(path: &Path, asked: &Asked) -> NewJob {
         source_lang: asked.language,
         target_lang: None,
         preset: asked.preset,
-        options: Options { model: asked.model.clone(), ..Options::default() },
+        options: asked.options.clone(),
         priority: 0,
         key: path.display().to_string(),
         rank: 0,

@@ -3,6 +3,7 @@
 use super::bazarr::{Bazarr, absolute};
 use super::doors::{Doors, Secret, api_key, switch, web_address};
 use super::sources::{Raw, present};
+use super::wording::{self, Wording};
 use super::{Config, Error, Naming, NoSpeech, PoolMode};
 use crate::device::Device;
 use crate::job::Preset;
@@ -50,6 +51,7 @@ pub struct Draft {
     subtitle_language_naming_type: Naming,
     doors: Doors,
     bazarr: Bazarr,
+    pub(super) wording: Wording,
 }
 
 /// Bazarr's own default endpoint is port 9000 of the machine it runs on.
@@ -82,25 +84,12 @@ impl Default for Draft {
             subtitle_language_naming_type: Naming::Iso639_2B,
             doors: Doors::default(),
             bazarr: Bazarr::default(),
+            wording: Wording::default(),
         }
     }
 }
 
-/// Makes a [`Key`] of one value with the variable `TRANSCRIPTORD_<KEY>` and the further names given.
-macro_rules! key {
-    ($name:literal, $env:literal, $set:expr) => {
-        Key { name: $name, env: &[concat!("TRANSCRIPTORD_", $env)], list: false, set: $set }
-    };
-}
-
-/// The same for a key that takes several values.
-macro_rules! list {
-    ($name:literal, $env:literal, $set:expr) => {
-        Key { name: $name, env: &[concat!("TRANSCRIPTORD_", $env)], list: true, set: $set }
-    };
-}
-
-pub static KEYS: &[Key] = &[
+static KEYS: &[Key] = &[
     key!("listen", "LISTEN", |d, v| put(&mut d.listen, listen(one(v)?))),
     key!("data_dir", "DATA_DIR", |d, v| put(&mut d.data_dir, folder(one(v)?).map(Some))),
     key!("models_dir", "MODELS_DIR", |d, v| put(&mut d.models_dir, folder(one(v)?).map(Some))),
@@ -198,6 +187,11 @@ pub static KEYS: &[Key] = &[
     }),
 ];
 
+/// Every key.
+pub fn all() -> impl Iterator<Item = &'static Key> {
+    KEYS.iter().chain(wording::KEYS)
+}
+
 impl Draft {
     /// Fills in what depends on other values.
     pub fn settle(self, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, Error> {
@@ -207,6 +201,7 @@ impl Draft {
         };
         let database = || format!("sqlite://{}", data_dir.join("transcriptord.db").display());
         self.bazarr.check()?;
+        self.wording.check()?;
         Ok(Config {
             listen: self.listen,
             models_dir: self.models_dir.unwrap_or_else(|| data_dir.join("models")),
@@ -232,6 +227,7 @@ impl Draft {
             subtitle_language_naming_type: self.subtitle_language_naming_type,
             doors: self.doors,
             bazarr: self.bazarr,
+            wording: self.wording,
         })
     }
 }
@@ -248,15 +244,15 @@ fn default_data_dir(env: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
 
 /// The key of that name in the file.
 pub fn named(name: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.name == name)
+    all().find(|key| key.name == name)
 }
 
 /// The end of the message about a key that does not exist: the nearest one, or all of them.
 pub fn hint(name: &str) -> String {
-    let nearest = KEYS.iter().map(|key| (distance(name, key.name), key.name)).min();
+    let nearest = all().map(|key| (distance(name, key.name), key.name)).min();
     match nearest {
         Some((steps, near)) if steps <= name.len().div_ceil(3) => format!(", did you mean '{near}'?"),
-        _ => format!(" (known are {})", KEYS.iter().map(|key| key.name).collect::<Vec<_>>().join(", ")),
+        _ => format!(" (known are {})", all().map(|key| key.name).collect::<Vec<_>>().join(", ")),
     }
 }
 
@@ -276,26 +272,29 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-fn put<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
+pub(super) fn put<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
     *place = value?;
     Ok(())
 }
 
-fn one(raw: &Raw) -> Result<&str, String> {
+pub(super) fn one(raw: &Raw) -> Result<&str, String> {
     match raw {
         Raw::One(value) => Ok(value.trim()),
         Raw::Many(_) => Err("a list does not fit here: give one value".to_string()),
     }
 }
 
-fn many(raw: &Raw) -> &[String] {
+pub(super) fn many(raw: &Raw) -> &[String] {
     match raw {
         Raw::One(value) => std::slice::from_ref(value),
         Raw::Many(values) => values,
     }
 }
 
-fn number<T: FromStr + PartialOrd + Display>(raw: &Raw, fits: RangeInclusive<T>) -> Result<T, String> {
+pub(super) fn number<T: FromStr + PartialOrd + Display>(
+    raw: &Raw,
+    fits: RangeInclusive<T>,
+) -> Result<T, String> {
     let value = one(raw)?;
     value.parse().ok().filter(|n| fits.contains(n)).ok_or_else(|| {
         format!("'{value}' does not fit: give a whole number from {} to {}", fits.start(), fits.end())

@@ -9,6 +9,7 @@ pub use bazarr::Bazarr;
 pub use doors::{AuthRequired, Doors, Secret};
 use sources::Given;
 pub use sources::Source;
+pub use wording::Wording;
 
 /// Why there is no configuration. Each text names the key and the place it came from.
 #[derive(Debug, thiserror::Error)]
@@ -56,11 +57,36 @@ macro_rules! words {
     };
 }
 
-// After the macro, which the first of them uses.
+/// Makes a [`Key`] of one value with the variable `TRANSCRIPTORD_<KEY>` and the further names given.
+macro_rules! key {
+    ($name:literal, $env:literal, $set:expr) => {
+        $crate::config::keys::Key {
+            name: $name,
+            env: &[concat!("TRANSCRIPTORD_", $env)],
+            list: false,
+            set: $set,
+        }
+    };
+}
+
+/// The same for a key that takes several values.
+macro_rules! list {
+    ($name:literal, $env:literal, $set:expr) => {
+        $crate::config::keys::Key {
+            name: $name,
+            env: &[concat!("TRANSCRIPTORD_", $env)],
+            list: true,
+            set: $set,
+        }
+    };
+}
+
+// After the macros, which some of them use.
 mod bazarr;
 mod doors;
 mod keys;
 mod sources;
+mod wording;
 
 words! {
     /// Where Whisper runs.
@@ -121,6 +147,8 @@ pub struct Config {
     pub doors: Doors,
     /// Bazarr's own address and paths.
     pub bazarr: Bazarr,
+    /// How the text is laid out.
+    pub wording: Wording,
 }
 
 /// What the command line said, as typed. Each command fills in the flags that it has.
@@ -138,6 +166,9 @@ pub struct Flags {
     pub pool: Option<String>,
     pub whisper_threads: Option<String>,
     pub log_level: Option<String>,
+    pub subtitle_profile: Option<String>,
+    /// Any keys, as `KEY=VALUE`.
+    pub set: Vec<String>,
 }
 
 /// Merges what was given; later wins: default, file, environment and `.env`, flags.
@@ -155,7 +186,7 @@ pub fn load(
         given.extend(sources::file(path, text)?);
     }
     given.extend(sources::environment(env, dotenv));
-    given.extend(sources::flags(flags));
+    given.extend(sources::flags(flags)?);
 
     let mut draft = keys::Draft::default();
     for Given { key, raw, source } in given {

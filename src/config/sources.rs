@@ -1,6 +1,6 @@
 //! Where values come from, and how each place writes them. Does not know what a value means.
 
-use super::keys::{self, KEYS, Key};
+use super::keys::{self, Key};
 use super::{Error, Flags};
 use std::fmt;
 use std::path::Path;
@@ -9,10 +9,25 @@ use toml::de::{DeTable, DeValue};
 /// The place a value came from; its text starts the message when the value does not fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    File { key: String, file: String, line: usize },
-    Environment { name: &'static str },
-    DotEnv { name: &'static str, line: usize },
-    Flag { name: &'static str },
+    File {
+        key: String,
+        file: String,
+        line: usize,
+    },
+    Environment {
+        name: &'static str,
+    },
+    DotEnv {
+        name: &'static str,
+        line: usize,
+    },
+    Flag {
+        name: &'static str,
+    },
+    /// `--set KEY=VALUE`.
+    Set {
+        key: String,
+    },
 }
 
 impl fmt::Display for Source {
@@ -22,6 +37,7 @@ impl fmt::Display for Source {
             Source::Environment { name } => write!(f, "{name} (environment)"),
             Source::DotEnv { name, line } => write!(f, "{name} (.env line {line})"),
             Source::Flag { name } => f.write_str(name),
+            Source::Set { key } => write!(f, "--set {key}"),
         }
     }
 }
@@ -102,7 +118,7 @@ fn line(text: &str, at: usize) -> usize {
 pub fn environment(env: &dyn Fn(&str) -> Option<String>, dotenv: Option<&str>) -> Vec<Given> {
     let lines = dotenv.map(parse_dotenv).unwrap_or_default();
     let mut given = Vec::new();
-    for key in KEYS {
+    for key in keys::all() {
         let real = || {
             let named = |name: &&'static str| Some((*name, present(env, name)?));
             let (name, value) = key.env.iter().find_map(named)?;
@@ -159,8 +175,8 @@ fn unquote(value: &str) -> String {
     value.split(" #").next().unwrap_or_default().trim().to_string()
 }
 
-/// What the command line gave.
-pub fn flags(flags: &Flags) -> Vec<Given> {
+/// What the command line gave. Fails on a `--set` that names no key.
+pub fn flags(flags: &Flags) -> Result<Vec<Given>, Error> {
     let single = [
         ("listen", "--listen", &flags.listen),
         ("data_dir", "--data-dir", &flags.data_dir),
@@ -172,6 +188,7 @@ pub fn flags(flags: &Flags) -> Vec<Given> {
         ("pool", "--pool", &flags.pool),
         ("whisper_threads", "--threads", &flags.whisper_threads),
         ("log_level", "--log-level", &flags.log_level),
+        ("subtitle_profile", "--profile", &flags.subtitle_profile),
     ];
     let mut given = Vec::new();
     for (key, name, value) in single {
@@ -183,5 +200,14 @@ pub fn flags(flags: &Flags) -> Vec<Given> {
         let raw = Raw::Many(flags.library.clone());
         given.push(Given { key, raw, source: Source::Flag { name: "--library" } });
     }
-    given
+    for set in &flags.set {
+        let (name, value) = set.split_once('=').unwrap_or((set, ""));
+        let source = Source::Set { key: name.trim().to_string() };
+        let Some(key) = keys::named(name.trim()) else {
+            return Err(Error::Unknown { place: source.to_string(), hint: keys::hint(name.trim()) });
+        };
+        let raw = if key.list { Raw::Many(split(value)) } else { Raw::One(value.to_string()) };
+        given.push(Given { key, raw, source });
+    }
+    Ok(given)
 }

@@ -165,7 +165,7 @@ fn a_password_in_a_database_url_stays_out_of_the_message() {
 fn the_example_file_is_accepted_and_names_every_key() {
     let example = include_str!("../../examples/transcriptord.toml");
     let all = example.replace("\n# ", "\n");
-    for key in super::keys::KEYS {
+    for key in super::keys::all() {
         assert!(
             all.contains(&format!("\n{} = ", key.name)),
             "examples/transcriptord.toml does not show {}",
@@ -185,7 +185,7 @@ fn the_example_file_is_accepted_and_names_every_key() {
 #[test]
 fn the_readme_describes_every_key() {
     let readme = include_str!("../../README.md");
-    for key in super::keys::KEYS {
+    for key in super::keys::all() {
         assert!(readme.contains(&format!("| `{}` |", key.name)), "README.md does not describe {}", key.name);
     }
 }
@@ -211,5 +211,70 @@ fn push_needs_bazarrs_address_and_key() {
         "",
         "bazarr_push_enabled = true\nbazarr_url = \"http://127.0.0.1:6767\"\n",
         "bazarr_push_enabled: push needs bazarr_url and bazarr_api_key (Bazarr shows its key under Settings > General)",
+    );
+}
+
+#[test]
+fn single_limits_refine_the_named_profile() {
+    use crate::subtitle::{Profile, profile::Name};
+    assert_eq!(ok(&[], "", "").wording.profile(), Profile::netflix());
+    let file =
+        "subtitle_profile = \"bbc\"\nsubtitle_max_duration_ms = 6000\nsubtitle_max_chars_per_second = 12.5\n";
+    let flags = Flags { set: vec!["subtitle_max_lines=1".into()], ..Flags::default() };
+    let profile =
+        given(&flags, &[], "TRANSCRIPTORD_SUBTITLE_MAX_LINE_LENGTH=30", file).unwrap().wording.profile();
+    let expected = Profile {
+        max_lines: 1,
+        columns: Some(30),
+        chars_per_second: Some(12.5),
+        max_ms: 6000,
+        ..Profile::of(Name::Bbc)
+    };
+    assert_eq!(profile, expected);
+}
+
+#[test]
+fn a_limit_that_does_not_fit_names_its_key_and_range() {
+    check_error(
+        &[],
+        "",
+        "subtitle_max_lines = 3",
+        "subtitle_max_lines in transcriptord.toml line 1: '3' does not fit: give a whole number from 1 to 2",
+    );
+    check_error(
+        &[("TRANSCRIPTORD_SUBTITLE_PROFILE", "disney")],
+        "",
+        "",
+        "TRANSCRIPTORD_SUBTITLE_PROFILE (environment): 'disney' is not one of netflix, amazon, arte, bbc, custom",
+    );
+    check_error(
+        &[],
+        "",
+        "subtitle_max_chars_per_second = 0",
+        "subtitle_max_chars_per_second in transcriptord.toml line 1: '0' does not fit: give a number from 1 to 100",
+    );
+    check_error(
+        &[],
+        "",
+        "subtitle_min_duration_ms = 3000\nsubtitle_max_duration_ms = 2000",
+        "subtitle_max_duration_ms: 2000 is less than subtitle_min_duration_ms and subtitle_close_gap_ms together, 3000 and 500",
+    );
+    check_error(
+        &[],
+        "",
+        "subtitle_min_gap_ms = 300\nsubtitle_close_gap_ms = 200",
+        "subtitle_min_gap_ms: 300 is more than subtitle_close_gap_ms, 200",
+    );
+}
+
+#[test]
+fn a_flag_sets_any_key_and_an_unknown_one_is_named() {
+    let set = |text: &str| given(&Flags { set: vec![text.into()], ..Flags::default() }, &[], "", "");
+    assert_eq!(set("workers=3").unwrap().workers, Some(3));
+    assert_eq!(set("library=/a|/b").unwrap().library.len(), 2);
+    assert_eq!(set("worker=3").unwrap_err(), "--set worker: there is no such key, did you mean 'workers'?");
+    assert_eq!(
+        set("workers").unwrap_err(),
+        "--set workers: '' does not fit: give a whole number from 1 to 256, or 'auto'"
     );
 }

@@ -71,6 +71,11 @@ impl Whisper {
         let encoder = place.gpu.is_none().then(|| Arc::new(encoder));
         Ok(Whisper { context, threads: place.threads.max(1), mel, encoder })
     }
+
+    /// With whisper.cpp's own encoder in place of ours, for comparing the two.
+    pub fn with_foreign_encoder(self) -> Whisper {
+        Whisper { encoder: None, ..self }
+    }
 }
 
 impl Engine for Whisper {
@@ -324,5 +329,26 @@ pub(super) fn system_info() -> String {
 }
 
 #[cfg(test)]
-#[path = "whisper_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_context_fits_the_sound_in_steps_of_64() {
+        let check = |ms: usize, expected| assert_eq!(positions(ms * 16), expected, "{ms} ms");
+        check(100, 512);
+        check(10_240, 512);
+        check(10_260, 576);
+        check(29_300, 1472);
+        check(29_460, 1500);
+        check(30_000, 1500);
+    }
+
+    #[test]
+    fn only_speech_behind_the_last_word_is_gone_on_with() {
+        let speech = [0..32_000, 80_000..120_000];
+        assert_eq!(unheard(&speech, 118_000), None);
+        assert_eq!(unheard(&speech, 40_000), Some(80_000 - TAIL_LEAD));
+        assert_eq!(unheard(&speech, 90_000), Some(90_000));
+        assert_eq!(unheard(&[], 0), None);
+    }
+}

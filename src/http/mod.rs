@@ -29,7 +29,7 @@ pub use error::Error;
 pub use openapi::openapi;
 pub use pulse::answers;
 
-use crate::job::{Preset, Task};
+use crate::job::{Options, Preset, Task};
 use crate::language::{Language, Naming};
 use crate::library::Library;
 use crate::pool::status::PoolStatus;
@@ -87,6 +87,8 @@ pub struct Settings {
     pub provider_preset: Preset,
     /// The preset of all other jobs that name none.
     pub preset: Preset,
+    /// What each job is asked with, unless its request says otherwise.
+    pub options: Options,
     pub no_speech: NoSpeech,
     /// How long a synchronous provider request is held; until it is done when there is no limit.
     pub hold: Option<Duration>,
@@ -112,6 +114,7 @@ impl Settings {
             heartbeat_ms: 2000,
             provider_preset: Preset::Balanced,
             preset: Preset::Fast,
+            options: Options::default(),
             no_speech: NoSpeech::Empty,
             hold: None,
             retry_after_s: 30,

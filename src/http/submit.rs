@@ -82,7 +82,10 @@ fn upload(
     settings: &Settings,
 ) -> NewJob {
     let Received { entry, name } = received;
-    let options = Options { initial_prompt: ask.initial_prompt.clone(), ..Options::default() };
+    let options = Options {
+        initial_prompt: ask.initial_prompt.clone().or_else(|| settings.options.initial_prompt.clone()),
+        ..settings.options.clone()
+    };
     let audio = Audio::Upload { hash: &entry.hash, raw: entry.raw };
     let preset = settings.provider_preset;
     NewJob {
@@ -179,7 +182,7 @@ fn from_path(asked: &CreateJob, settings: &Settings) -> Result<NewJob, Error> {
         track: None,
     };
     let kind = JobKind::Transcription;
-    let options = Options::default();
+    let options = settings.options.clone();
     let own_name = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let manual = asked.is_manual_request.unwrap_or(true);
     Ok(NewJob {

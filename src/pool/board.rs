@@ -364,8 +364,9 @@ fn take(state: &mut State, lane: Lane, ahead: usize) -> Result<Work, Duration> {
             }
             (Lane::Languages, None) if !entry.detecting => {
                 let wanted = samples(entry.open.job.kind);
-                let enough =
-                    entry.spoken_ready() >= wanted || entry.is_full(ahead) || entry.standing.read_all;
+                let enough = entry.spoken_ready() >= wanted
+                    || entry.is_full(ahead.max(wanted))
+                    || entry.standing.read_all;
                 if enough && !entry.ready.is_empty() {
                     entry.detecting = true;
                     let spoken = entry.ready.iter().filter(|w| w.is_spoken());

@@ -1,7 +1,7 @@
 //! From the words of all windows to a finished subtitle. Knows nothing of engines or workers.
 
 use crate::engine::Heard;
-use crate::job::{Job, Task};
+use crate::job::{Job, Options, Task};
 use crate::language::Language;
 use crate::subtitle::quality::{self, Quality, Stretch};
 use crate::subtitle::{Profile, Transcript, Word, check, clean, layout, srt};
@@ -28,14 +28,24 @@ pub struct Finished {
     pub quality: Quality,
 }
 
+/// The limits that a job asks for. Fails when they are not ours: another version wrote the job.
+pub fn profile(options: &Options) -> Result<Profile, serde_json::Error> {
+    options.profile.clone().map_or(Ok(Profile::netflix()), serde_json::from_value)
+}
+
 /// Lays the checkpoints' words out. Pure.
-pub fn lay_out(checkpoints: Vec<Checkpoint>, spoken: Language, task: Task, duration_ms: i64) -> Finished {
+pub fn lay_out(
+    checkpoints: Vec<Checkpoint>,
+    spoken: Language,
+    task: Task,
+    duration_ms: i64,
+    profile: &Profile,
+) -> Finished {
     let language = if task == Task::Translate { Language::ENGLISH } else { spoken };
     let stretches: Vec<Stretch> = checkpoints.iter().map(|c| c.stretch.clone()).collect();
     let words: Vec<Word> = checkpoints.into_iter().flat_map(|c| c.heard.words).collect();
-    let profile = Profile::netflix();
-    let cues = layout::cues_within(&clean::spoken(&words), language, &profile, duration_ms);
-    let quality = quality::judge(check::report(&cues, language, &profile), &cues, &stretches);
+    let cues = layout::cues_within(&clean::spoken(&words), language, profile, duration_ms);
+    let quality = quality::judge(check::report(&cues, language, profile), &cues, &stretches);
     Finished { transcript: Transcript { language, spoken, task, duration_ms, cues }, quality }
 }
 

@@ -4,7 +4,7 @@ use super::Settings;
 use crate::bazarr::{Missing, Video};
 use crate::clock::Millis;
 use crate::dedup::{self, Audio};
-use crate::job::{JobKind, NewJob, Options, Origin, Source, Task};
+use crate::job::{JobKind, NewJob, Origin, Source, Task};
 use crate::language::Language;
 use crate::library::Library;
 use std::path::PathBuf;
@@ -56,7 +56,7 @@ impl Film {
         let (task, source_lang) = way(&self.audio, language)?;
         // Whatever the wish: the same text is made once.
         let target_lang = (task == Task::Translate).then_some(Language::ENGLISH);
-        let (kind, options) = (JobKind::Transcription, Options::default());
+        let (kind, options) = (JobKind::Transcription, settings.options.clone());
         let audio =
             Audio::File { path: &self.path, bytes: self.bytes, modified_ms: self.modified_ms, track: None };
         Some(NewJob {

@@ -4,13 +4,14 @@ use super::Error;
 use crate::bazarr::Bazarr;
 use crate::clock::System;
 use crate::config::{AuthRequired, Config, NoSpeech};
-use crate::job::{Preset, Task};
+use crate::job::{Options, Preset, Task};
 use crate::language::Language;
 use crate::library::Library;
 use crate::pool::setup::Setup;
 use crate::push::{self, Push};
 use crate::queue::{Queue, Told};
 use crate::store::Store;
+use crate::subtitle::Profile;
 use crate::{audio, housekeeping, http, model};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +49,15 @@ pub(super) fn queue(store: Store, node: String, told: Told) -> Queue {
     Queue::new(store, node, Arc::new(System)).telling(told, http::callback::words)
 }
 
+/// What every job is asked with, unless its request says otherwise.
+pub fn options(config: &Config) -> Options {
+    let profile = Some(config.wording.profile()).filter(|p| *p != Profile::netflix());
+    Options {
+        profile: profile.map(|p| serde_json::to_value(p).expect("a profile is plain numbers")),
+        ..Options::default()
+    }
+}
+
 pub(super) fn settings(config: &Config) -> Result<http::Settings, Error> {
     let choosing = config.clone();
     let rank = move |preset, task, language| rank(&choosing, preset, task, language);
@@ -59,6 +69,7 @@ pub(super) fn settings(config: &Config) -> Result<http::Settings, Error> {
         heartbeat_ms: config.provider_heartbeat_seconds * 1000,
         provider_preset: config.provider_quality_preset,
         preset: config.quality_preset,
+        options: options(config),
         no_speech: match config.provider_no_speech {
             NoSpeech::Empty => http::NoSpeech::Empty,
             NoSpeech::Blank => http::NoSpeech::Blank,
@@ -123,6 +134,7 @@ pub(super) fn push(config: &Config, queue: Queue) -> Result<Option<Push>, Error>
     let settings = push::Settings {
         library: Library { roots: config.library.clone(), mapping: known.path_mapping() },
         preset: config.quality_preset,
+        options: options(config),
         max_retries: config.max_retries,
         interval: Duration::from_secs(known.push_interval_minutes * 60),
         rank: Arc::new(move |preset, task, language| rank(&choosing, preset, task, language)),

@@ -1,6 +1,7 @@
 //! Says which limits of the profile cues keep and which they break. Knows nothing of how they were laid out.
 
 use super::layout::characters;
+use super::profile::Name;
 use super::scripts::{columns, is_unspaced, never_starts};
 use super::{Cue, Profile};
 use crate::language::Language;
@@ -18,6 +19,9 @@ const SOFT: &[&str] = &["reading_speed", "start", "end", "repetition", "line_sta
 /// How cues stand to a profile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
+    /// Whose limits they are.
+    #[serde(default)]
+    pub profile: Name,
     pub cues: usize,
     /// Violations of hard rules: none in what our layout makes.
     pub hard_violations: usize,
@@ -49,11 +53,11 @@ pub struct Offender {
 }
 
 impl Report {
-    fn new(cues: usize) -> Report {
+    fn new(cues: usize, profile: Name) -> Report {
         let rule =
             |hard: bool| move |name: &&str| Rule { name: name.to_string(), hard, checked: 0, violations: 0 };
         let rules = HARD.iter().map(rule(true)).chain(SOFT.iter().map(rule(false))).collect();
-        Report { cues, hard_violations: 0, soft_violations: 0, rules, offenders: Vec::new() }
+        Report { profile, cues, hard_violations: 0, soft_violations: 0, rules, offenders: Vec::new() }
     }
 
     /// The count of one rule, if there is such a rule.
@@ -76,7 +80,7 @@ impl Report {
 
 /// Looks at every cue and every pair of neighbours.
 pub fn report(cues: &[Cue], language: Language, profile: &Profile) -> Report {
-    let mut report = Report::new(cues.len());
+    let mut report = Report::new(cues.len(), profile.name);
     for (k, cue) in cues.iter().enumerate() {
         let next = cues.get(k + 1);
         lines(&mut report, (k, cue), language, profile);

@@ -12,7 +12,7 @@ mod highlight;
 pub mod layout;
 pub mod lrc;
 mod phrases;
-mod profile;
+pub mod profile;
 pub mod quality;
 mod scripts;
 pub mod srt;

@@ -91,7 +91,8 @@ fn seconds(ms: i64) -> String {
 impl fmt::Display for Quality {
     /// Lines for a terminal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "score {} of 100, {} cues", self.score, self.report.cues)?;
+        let Report { profile, cues, .. } = &self.report;
+        writeln!(f, "score {} of 100, {cues} cues, by the limits of '{profile}'", self.score)?;
         for reason in &self.reasons {
             writeln!(f, "  {reason}")?;
         }

@@ -40,7 +40,7 @@ fn a_submitted_job_is_stored_with_all_that_was_asked(b: &Bench) {
         source_lang: Some("de".parse().unwrap()),
         target_lang: Some(Language::ENGLISH),
         preset: Preset::Best,
-        options: Options { initial_prompt: Some("It's \"quoted\"".to_owned()), model: None },
+        options: Options { initial_prompt: Some("It's \"quoted\"".to_owned()), ..Options::default() },
         priority: 3,
         output: Some("/films/a.srt".into()),
         max_retries: 7,

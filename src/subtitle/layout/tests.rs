@@ -1,6 +1,7 @@
 //! Cues as a reader sees them, and the hard limits on any words at all. Knows nothing of costs.
 
 use super::{cues, cues_within};
+use crate::subtitle::profile::Name;
 use crate::subtitle::scripts::{columns, is_printable};
 use crate::subtitle::{Cue, Profile, Word, check};
 use proptest::prelude::*;
@@ -139,6 +140,19 @@ fn the_same_word_again_is_not_the_same_cue_again() {
 }
 
 #[test]
+fn another_house_has_shorter_lines_and_longer_gaps() {
+    let text = "If you open the old wooden door, you will see the garden. It is green.";
+    let bbc = Profile::of(Name::Bbc);
+    let cues = cues(&speak(text), "en".parse().unwrap(), &bbc);
+    let lines: Vec<&String> = cues.iter().flat_map(|c| &c.lines).collect();
+    assert!(lines.iter().all(|l| columns(l) <= 37), "{lines:?}");
+    assert!(cues.windows(2).all(|c| c[1].start_ms - c[0].end_ms >= 120));
+    let narrow = Profile { max_lines: 1, columns: Some(20), ..Profile::of(Name::Custom) };
+    let narrow = super::cues(&speak(text), "en".parse().unwrap(), &narrow);
+    assert!(narrow.iter().all(|c| c.lines.len() == 1 && columns(&c.lines[0]) <= 20), "{narrow:?}");
+}
+
+#[test]
 fn nothing_ends_after_the_media() {
     let words = speak("This is the end. +200 Bye.");
     let until = words[words.len() - 1].start_ms + 300;
@@ -232,6 +246,26 @@ fn any_stream() -> impl Strategy<Value = Vec<Word>> {
     })
 }
 
+/// Profiles as the settings allow them.
+fn any_profile() -> impl Strategy<Value = Profile> {
+    let lines = (1usize..=2, proptest::option::of(12usize..=100), proptest::option::of(1.0f64..100.0));
+    let times = (100i64..=5_000, 2_000i64..=30_000, 0i64..=500, 0i64..=2_000, 200i64..=5_000, 0i64..=5_000);
+    let named = proptest::sample::select(Name::ALL.to_vec()).prop_map(Profile::of);
+    let own = (lines, times).prop_map(|((max_lines, columns, chars_per_second), t)| Profile {
+        max_lines,
+        columns,
+        chars_per_second,
+        min_ms: t.0.min(t.1 - t.3).max(1),
+        max_ms: t.1,
+        gap_ms: t.2.min(t.3),
+        close_gap_ms: t.3,
+        pause_ms: t.4,
+        linger_ms: t.5,
+        ..Profile::of(Name::Custom)
+    });
+    prop_oneof![named, own]
+}
+
 /// Everything but spaces and what no screen shows.
 fn letters(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace() && is_printable(*c)).collect()
@@ -257,6 +291,17 @@ proptest! {
         }
         let kept: String = cues.iter().flat_map(|c| &c.words).map(|w| letters(&w.text)).collect();
         prop_assert_eq!(kept, shown);
+    }
+
+    #[test]
+    fn the_limits_of_any_profile_are_kept(
+        words in any_stream(),
+        language in proptest::sample::select(vec!["en", "ja", "th", "ar"]),
+        profile in any_profile(),
+    ) {
+        let cues = cues(&words, language.parse().unwrap(), &profile);
+        let report = check::report(&cues, language.parse().unwrap(), &profile);
+        prop_assert_eq!(report.hard_violations, 0, "{:?}", report.offenders);
     }
 
     #[test]
