@@ -43,8 +43,8 @@ pub struct Place {
 
 /// One set of weights on a device.
 pub struct Whisper {
-    context: WhisperContext,
-    threads: usize,
+    pub(super) context: WhisperContext,
+    pub(super) threads: usize,
 }
 
 impl Whisper {
@@ -62,9 +62,15 @@ impl Whisper {
     }
 }
 
+impl Whisper {
+    pub(super) fn state(&self) -> Result<WhisperState, Error> {
+        self.context.create_state().map_err(|e| Error::Session(e.to_string()))
+    }
+}
+
 impl Engine for Whisper {
     fn session(&self) -> Result<Box<dyn Session>, Error> {
-        let state = self.context.create_state().map_err(|e| Error::Session(e.to_string()))?;
+        let state = self.state()?;
         let end_of_text = self.context.token_eot();
         let multilingual = self.context.is_multilingual();
         Ok(Box::new(State { state, threads: self.threads, end_of_text, multilingual }))

@@ -1,11 +1,12 @@
 //! The models of a device, loaded once and shared by its sessions. Knows nothing of windows or the board.
 
+use super::forms::{self, Forms};
 use super::setup::Setup;
 use crate::engine::whisper::{Place, Whisper};
 use crate::engine::{self, Engine};
 use crate::job::{Job, Preset, Task};
 use crate::language::Language;
-use crate::model;
+use crate::model::{self, WeightType};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -37,6 +38,8 @@ pub trait Weights: Send + Sync {
 pub struct Folder {
     setup: Setup,
     threads: usize,
+    wanted: WeightType,
+    forms: Arc<Forms>,
     loaded: Mutex<Vec<(PathBuf, Loaded)>>,
 }
 
@@ -45,11 +48,13 @@ const KEPT: usize = 2;
 
 impl Folder {
     pub fn new(setup: Setup, threads: usize) -> Folder {
-        Folder { setup, threads, loaded: Mutex::default() }
+        let (wanted, forms) = (forms::wanted(&setup), Forms::new(&setup));
+        Folder { setup, threads, wanted, forms, loaded: Mutex::default() }
     }
 
     /// Loads a model unless it is; workers that need the same one wait here for it.
     fn load(&self, chosen: &model::Installed) -> Result<Loaded, Error> {
+        let chosen = self.forms.of(chosen, self.wanted);
         let mut loaded = self.loaded.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(at) = loaded.iter().position(|(path, _)| *path == chosen.path) {
             let entry = loaded.remove(at);
@@ -73,11 +78,11 @@ impl Weights for Folder {
     fn for_words(&self, job: &Job, language: Language) -> Result<Loaded, Error> {
         let configured = job.options.model.as_deref().or(self.setup.model.as_deref());
         let dir = &self.setup.models_dir;
-        self.load(&model::choose_in(dir, configured, job.preset, job.task, Some(language))?)
+        self.load(&model::choose_in(dir, configured, job.preset, job.task, Some(language), self.wanted)?)
     }
 
     fn for_languages(&self) -> Result<Loaded, Error> {
-        let smallest = model::smallest_multilingual(&self.setup.models_dir);
+        let smallest = model::smallest_multilingual(&self.setup.models_dir, self.wanted);
         let chosen = match smallest {
             Some(found) => found,
             None => model::choose_in(
@@ -86,12 +91,14 @@ impl Weights for Folder {
                 Preset::Fast,
                 Task::Transcribe,
                 None,
+                self.wanted,
             )?,
         };
         self.load(&chosen)
     }
 
     fn unload(&self) {
+        self.forms.end();
         self.loaded.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
     }
 }

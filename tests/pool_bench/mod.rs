@@ -12,6 +12,7 @@ use transcriptord::engine::scripted::Scripted;
 use transcriptord::engine::{Ask, Error, Heard, LanguageOdds, Sound};
 use transcriptord::job::{Job, JobId, JobKind, JobState, NewJob, Options, Origin, Preset, Source, Task};
 use transcriptord::language::Language;
+use transcriptord::model::ComputeType;
 use transcriptord::pool::device;
 use transcriptord::pool::hints::{self, Order};
 use transcriptord::pool::setup::Setup;
@@ -75,6 +76,8 @@ impl Bench {
             spool_dir: self.dir.path().to_owned(),
             models_dir: self.dir.path().to_owned(),
             model: None,
+            compute: ComputeType::Auto,
+            cache_dir: self.dir.path().to_owned(),
             workers,
             threads: 1,
             concurrent,

@@ -3,7 +3,8 @@
 use super::{Finding, Grade};
 use crate::config::Config;
 use crate::device::{self, Device};
-use crate::model;
+use crate::model::{self, Installed};
+use crate::pool::forms::Outlook;
 use std::ffi::CString;
 use std::net::TcpStream;
 use std::os::unix::ffi::OsStrExt;
@@ -54,7 +55,7 @@ fn data_folder(config: &Config, _: Option<&Path>) -> Vec<Finding> {
     };
     let mut found = vec![ok("data folder", is)];
     let needs = "an upload of three hours takes 0.35 GB until its subtitle is made";
-    found.extend(free_bytes(nearest).map(|free| {
+    found.extend(device::free_bytes(nearest).map(|free| {
         let is = format!("{:.1} GB free", free as f64 / GB as f64);
         match free {
             _ if free < GB / 2 => fail("disk", is, format!("make room: {needs}")),
@@ -96,6 +97,7 @@ fn models(config: &Config, _: Option<&Path>) -> Vec<Finding> {
         found.push(fail("models", format!("none in {}", dir.display()), todo));
     } else if !names.is_empty() {
         found.push(ok("models", format!("{} in {}", names.join(", "), dir.display())));
+        found.extend(installed.iter().map(|model| weights(config, model)));
         if !installed.iter().any(|model| model.header.multilingual()) {
             found.push(warn(
                 "languages",
@@ -107,6 +109,18 @@ fn models(config: &Config, _: Option<&Path>) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// The form that a model is used in.
+fn weights(config: &Config, model: &Installed) -> Finding {
+    let outlook = Outlook::of(&crate::serve::setup(config), model);
+    let is = format!("{} is {outlook}", model.name);
+    match outlook {
+        Outlook::Stays(_) => {
+            warn("weights", is, "cpu_compute_type = \"f16\" (or gpu_compute_type) says that this is well")
+        }
+        _ => ok("weights", is),
+    }
 }
 
 fn whisper(_: &Config, _: Option<&Path>) -> Vec<Finding> {
@@ -233,14 +247,4 @@ fn writable(path: &Path) -> bool {
     let Ok(name) = CString::new(path.as_os_str().as_bytes()) else { return false };
     // SAFETY: `name` is a C string that outlives the call.
     unsafe { libc::access(name.as_ptr(), libc::W_OK) == 0 }
-}
-
-/// Bytes that an ordinary user may still write there (statvfs(3)).
-fn free_bytes(path: &Path) -> Option<u64> {
-    let name = CString::new(path.as_os_str().as_bytes()).ok()?;
-    // SAFETY: all-zero bytes are a valid `statvfs`, a struct of plain integers.
-    let mut found: libc::statvfs = unsafe { std::mem::zeroed() };
-    // SAFETY: `name` is a C string and `found` a writable `statvfs`; both outlive the call.
-    let done = unsafe { libc::statvfs(name.as_ptr(), &mut found) };
-    (done == 0).then(|| found.f_bavail * found.f_frsize)
 }
