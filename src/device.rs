@@ -1,4 +1,4 @@
-//! What there is here: processors, memory, GPUs, room on disks. Does not know what it is used for.
+//! What computes here, and where: processors, memory, GPUs, disks. Does not know what is computed.
 
 use serde::Serialize;
 use std::ffi::CString;
@@ -150,12 +150,33 @@ pub fn cores() -> usize {
     physical.min(cpus.usable).max(1)
 }
 
-/// This machine's name, `localhost` when it has none.
-pub fn host_name() -> String {
-    sysinfo::System::host_name().unwrap_or_else(|_| "localhost".into())
+/// The processor: its name, and a mark that another one of that name does not have (other features, another stepping).
+pub fn cpu_mark() -> String {
+    const TELLING: [&str; 10] = [
+        "vendor_id",
+        "cpu family",
+        "model",
+        "stepping",
+        "flags",
+        "Features",
+        "CPU implementer",
+        "CPU variant",
+        "CPU part",
+        "CPU revision",
+    ];
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let fields = first.lines().filter_map(|line| line.split_once(':')).map(|(k, v)| (k.trim(), v.trim()));
+    let name =
+        fields.clone().find(|(key, _)| *key == "model name").map_or(std::env::consts::ARCH, |(_, v)| v);
+    let mut mark = blake3::Hasher::new();
+    for (key, value) in fields.filter(|(key, _)| TELLING.contains(key)) {
+        mark.update(key.as_bytes()).update(value.as_bytes());
+    }
+    format!("{name} {}", &mark.finalize().to_hex()[..8])
 }
 
-/// Bytes that an ordinary user may still write there (statvfs(3)).
+/// Bytes that an ordinary user may still write on the disk of that file or folder (statvfs(3)).
 pub fn free_bytes(path: &Path) -> Option<u64> {
     let name = CString::new(path.as_os_str().as_bytes()).ok()?;
     // SAFETY: all-zero bytes are a valid `statvfs`, a struct of plain integers.
@@ -163,6 +184,11 @@ pub fn free_bytes(path: &Path) -> Option<u64> {
     // SAFETY: `name` is a C string and `found` a writable `statvfs`; both outlive the call.
     let done = unsafe { libc::statvfs(name.as_ptr(), &mut found) };
     (done == 0).then(|| found.f_bavail * found.f_frsize)
+}
+
+/// This machine's name, `localhost` when it has none.
+pub fn host_name() -> String {
+    sysinfo::System::host_name().unwrap_or_else(|_| "localhost".into())
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use values::{missing_model, reasons, receiver, settings};
+use values::{missing_model, reasons, receiver, settings, uses};
 
 /// How often leases of nodes that are gone are looked for.
 const REAP_EVERY: Duration = Duration::from_secs(15);
@@ -105,6 +105,9 @@ pub fn run(config: Config) -> Result<(), Error> {
     };
     let children = Arc::new(Children::start(setup, queue.clone(), place, Box::new(missing))?);
     log_what_is_missing(&config);
+    for line in uses(&config) {
+        log::info!("{line}");
+    }
     reap_now_and_then(queue.clone())?;
     let doors = &config.doors;
     let rules = Rules::new(doors.spool_quota_gb, doors.result_retention_days, doors.job_retention_days);

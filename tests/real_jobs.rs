@@ -107,11 +107,9 @@ fn an_upload_without_waiting_is_polled_and_read_in_every_format() {
     let id = id_of(&accepted.json());
     assert_eq!(location, format!("/api/jobs/{id}"));
     let job = daemon.job_ended(&id);
-    assert_eq!(
-        (job["status"].as_str(), job["model_used"].as_str()),
-        (Some("completed"), Some("base")),
-        "{job}"
-    );
+    // `base` in the form that suits this CPU.
+    assert!(job["model_used"].as_str().unwrap().starts_with("base"), "{job}");
+    assert_eq!(job["status"], "completed", "{job}");
 
     let text_in = |format: &str| {
         let reply = Reply::to(daemon.addr, &api("GET", &format!("{location}/subtitle?format={format}"), ""));

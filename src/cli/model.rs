@@ -1,11 +1,12 @@
 //! `transcriptord model`: what is installed, and three ways to get more. Does not know what is inside a model.
 
 use super::{Failure, print, progress};
-use crate::config::{self, Flags};
+use crate::config::{self, Config, Flags};
 use crate::model::{self, CATALOGUE, WeightType};
+use crate::pool::forms::Outlook;
 use argh::FromArgs;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// List, download and convert Whisper models.
 #[derive(FromArgs)]
@@ -95,7 +96,7 @@ impl Command {
     /// Fails with the sentence of the model room.
     pub fn run(self) -> Result<(), Failure> {
         match self.what {
-            What::List(List { installed, models_dir }) => print(&list(&folder(models_dir)?, installed)),
+            What::List(List { installed, models_dir }) => print(&list(&config(models_dir)?, installed)),
             What::Pull(pull) => pull.run(),
             What::Import(import) => import.run(),
             What::Path(Where { name, models_dir }) => {
@@ -106,16 +107,22 @@ impl Command {
     }
 }
 
-fn folder(flag: Option<String>) -> Result<PathBuf, Failure> {
-    Ok(config::read(&Flags { models_dir: flag, ..Flags::default() })?.models_dir)
+fn config(models_dir: Option<String>) -> Result<Config, Failure> {
+    Ok(config::read(&Flags { models_dir, ..Flags::default() })?)
 }
 
-fn list(dir: &Path, installed_only: bool) -> String {
+fn folder(models_dir: Option<String>) -> Result<PathBuf, Failure> {
+    Ok(config(models_dir)?.models_dir)
+}
+
+fn list(config: &Config, installed_only: bool) -> String {
+    let (dir, setup) = (&config.models_dir, crate::serve::setup(config));
     let (installed, broken) = model::survey(dir);
     let mut text = format!("Installed in {}:\n", dir.display());
     for model in &installed {
         let header = &model.header;
-        text += &line(&model.name, model.bytes, header.multilingual(), header.translates(), "");
+        let outlook = format!("; {}", Outlook::of(&setup, model));
+        text += &line(&model.name, model.bytes, header.multilingual(), header.translates(), &outlook);
     }
     if installed.is_empty() {
         text += "  none\n";

@@ -7,6 +7,7 @@ use super::wording::{self, Wording};
 use super::{Config, Error, Naming, NoSpeech, PoolMode};
 use crate::device::Device;
 use crate::job::Preset;
+use crate::model::ComputeType;
 use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -32,6 +33,9 @@ pub struct Draft {
     models_dir: Option<PathBuf>,
     database_url: Option<String>,
     model: Option<String>,
+    cpu_compute_type: ComputeType,
+    gpu_compute_type: ComputeType,
+    cache_dir: Option<PathBuf>,
     workers: Option<usize>,
     device: Device,
     library: Vec<PathBuf>,
@@ -65,6 +69,9 @@ impl Default for Draft {
             models_dir: None,
             database_url: None,
             model: None,
+            cpu_compute_type: ComputeType::Auto,
+            gpu_compute_type: ComputeType::Auto,
+            cache_dir: None,
             workers: None,
             device: Device::Cpu,
             library: Vec::new(),
@@ -100,6 +107,9 @@ static KEYS: &[Key] = &[
         set: |d, v| put(&mut d.database_url, database(one(v)?).map(Some)),
     },
     key!("model", "MODEL", |d, v| put(&mut d.model, text(one(v)?).map(Some))),
+    key!("cpu_compute_type", "CPU_COMPUTE_TYPE", |d, v| put(&mut d.cpu_compute_type, one(v)?.parse())),
+    key!("gpu_compute_type", "GPU_COMPUTE_TYPE", |d, v| put(&mut d.gpu_compute_type, one(v)?.parse())),
+    key!("cache_dir", "CACHE_DIR", |d, v| put(&mut d.cache_dir, folder(one(v)?).map(Some))),
     key!("workers", "WORKERS", |d, v| put(&mut d.workers, automatic(v, 256))),
     key!("device", "DEVICE", |d, v| put(&mut d.device, one(v)?.parse())),
     Key {
@@ -206,8 +216,11 @@ impl Draft {
             listen: self.listen,
             models_dir: self.models_dir.unwrap_or_else(|| data_dir.join("models")),
             database_url: self.database_url.unwrap_or_else(database),
+            cache_dir: self.cache_dir.unwrap_or_else(|| data_dir.join("cache")),
             data_dir,
             model: self.model,
+            cpu_compute_type: self.cpu_compute_type,
+            gpu_compute_type: self.gpu_compute_type,
             workers: self.workers,
             device: self.device.to_string(),
             library: self.library,

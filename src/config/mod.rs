@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::job::Preset;
 pub use crate::language::Naming;
+use crate::model::ComputeType;
 pub use bazarr::Bazarr;
 pub use doors::{AuthRequired, Doors, Secret};
 use sources::Given;
@@ -119,6 +120,11 @@ pub struct Config {
     pub database_url: String,
     /// Name or path; `None` lets the preset choose from what is installed.
     pub model: Option<String>,
+    /// How weights are stored on a CPU and on a GPU.
+    pub cpu_compute_type: ComputeType,
+    pub gpu_compute_type: ComputeType,
+    /// Where forms of models are kept that were made from f16.
+    pub cache_dir: PathBuf,
     /// Threads that transcribe, on each device; `None` lets the machine decide.
     pub workers: Option<usize>,
     /// `cpu`, `cuda:0`, `vulkan:0`: it parses as [`crate::device::Device`].

@@ -37,6 +37,7 @@ fn with_nothing_given_bazarrs_default_endpoint_is_served() {
     assert_eq!(config.pool, PoolMode::Processes);
     assert_eq!((config.quality_preset, config.provider_quality_preset), (Preset::Fast, Preset::Balanced));
     assert_eq!(config.subtitle_language_naming_type, Naming::Iso639_2B);
+    assert_eq!(config.cache_dir, Path::new("/home/kim/.local/share/transcriptord/cache"));
     assert!(config.library.is_empty() && config.workers.is_none() && config.model.is_none());
 }
 
@@ -124,6 +125,12 @@ fn an_error_names_the_key_and_the_place_it_came_from() {
         "",
         "model = [\"a\"]",
         "model in transcriptord.toml line 1: a list does not fit here: give one value",
+    );
+    check_error(
+        &[("TRANSCRIPTORD_CPU_COMPUTE_TYPE", "int8")],
+        "",
+        "",
+        "TRANSCRIPTORD_CPU_COMPUTE_TYPE (environment): 'int8' is not one of auto, f16, bf16, q8_0, q5_1",
     );
     let flags = Flags { pool: Some("threads".into()), ..Flags::default() };
     let error = given(&flags, &[], "", "").unwrap_err();

@@ -1,14 +1,17 @@
 //! Speech recognition as a door: samples in, words out. Knows nothing of jobs, files, windows of a film or subtitles.
 //!
-//! `whisper` and `voice` alone know whisper_rs. Times in here are milliseconds from the first sample given.
+//! `whisper`, `trial` and `voice` alone know whisper_rs. Times in here are milliseconds from the first sample given.
 
 mod encoder;
 mod mel;
 pub mod scripted;
 mod times;
+mod trial;
 pub mod voice;
 pub mod whisper;
 mod words;
+
+pub use trial::Trial;
 
 use crate::job::Task;
 use crate::language::Language;
@@ -126,6 +129,11 @@ pub trait Session: Send {
 
     /// Tells the language of the samples.
     fn detect(&mut self, sound: Sound<'_>) -> Result<LanguageOdds, Error>;
+}
+
+/// True when this build multiplies bf16 as such: elsewhere it would be turned to f32 first, which is slow.
+pub fn multiplies_bf16() -> bool {
+    system_info().contains("AVX512_BF16 = 1")
 }
 
 /// What whisper.cpp was built with and found on this machine (`AVX2 = 1 | LLAMAFILE = 1 | …`).

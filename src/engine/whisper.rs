@@ -47,8 +47,8 @@ pub struct Place {
 
 /// One set of weights on a device.
 pub struct Whisper {
-    context: WhisperContext,
-    threads: usize,
+    pub(super) context: WhisperContext,
+    pub(super) threads: usize,
     mel: Arc<Mel>,
     /// Ours, on CPU; on a GPU whisper.cpp's own is used.
     encoder: Option<Arc<Encoder>>,
@@ -78,10 +78,16 @@ impl Whisper {
     }
 }
 
+impl Whisper {
+    pub(super) fn state(&self) -> Result<WhisperState, Error> {
+        seat::offering(self.encoder.clone(), || self.context.create_state())
+            .map_err(|e| Error::Session(e.to_string()))
+    }
+}
+
 impl Engine for Whisper {
     fn session(&self) -> Result<Box<dyn Session>, Error> {
-        let state = seat::offering(self.encoder.clone(), || self.context.create_state())
-            .map_err(|e| Error::Session(e.to_string()))?;
+        let state = self.state()?;
         let end_of_text = self.context.token_eot();
         let multilingual = self.context.is_multilingual();
         let first_stamp = self.context.token_beg();

@@ -8,20 +8,13 @@ use crate::job::{Preset, Task};
 use crate::language::Language;
 use std::path::Path;
 
-/// The forms of a model on this CPU, best first: bf16 where the CPU multiplies it (AVX512_BF16), else q8_0.
-/// Measured with `base` on two cores: bf16 32.7 times real time, q8_0 29.4, and q5_1 below f16 in the encoder.
-fn cpu_order() -> [WeightType; 4] {
+/// The form to use among forms of one model: the one wanted, else f16, from which it can be made, else what comes nearest.
+pub(super) fn preferred<'a>(
+    forms: impl Iterator<Item = &'a Installed>,
+    wanted: WeightType,
+) -> Option<&'a Installed> {
     use WeightType::{Bf16, F16, Q5_1, Q8_0};
-    #[cfg(target_arch = "x86_64")]
-    if std::is_x86_feature_detected!("avx512bf16") {
-        return [Bf16, Q8_0, F16, Q5_1];
-    }
-    [Q8_0, F16, Q5_1, Bf16]
-}
-
-/// The form to use among forms of one model.
-pub(super) fn preferred<'a>(forms: impl Iterator<Item = &'a Installed>) -> Option<&'a Installed> {
-    let order = cpu_order();
+    let order = [wanted, F16, Q8_0, Q5_1, Bf16];
     let place = |model: &&Installed| {
         let place = order.iter().position(|&weights| weights == model.header.ftype).unwrap_or(order.len());
         (place, std::cmp::Reverse(model.bytes), model.name.clone())
@@ -29,7 +22,7 @@ pub(super) fn preferred<'a>(forms: impl Iterator<Item = &'a Installed>) -> Optio
     forms.min_by_key(place)
 }
 
-/// The model for a job, in the form that is fastest on this CPU.
+/// The model for a job, in the form that is `wanted`, or in one from which that can be made.
 ///
 /// `configured`, a name among `installed` or a path, wins over the preset; a name without a weight type stands for
 /// any form of that model. Without one: `fast` takes `base` or what comes next to it, `balanced` the best up to
@@ -43,20 +36,22 @@ pub fn choose(
     preset: Preset,
     task: Task,
     language: Option<Language>,
+    wanted: WeightType,
 ) -> Result<Installed, Error> {
     let ask = Ask { task, language };
     let found = match configured {
         Some(name) => {
-            let model = named(installed, name).or_else(|missing| match Path::new(name).is_file() {
-                true => find(Path::new(""), name),
-                false => Err(missing),
-            })?;
+            let model =
+                named(installed, name, wanted).or_else(|missing| match Path::new(name).is_file() {
+                    true => find(Path::new(""), name),
+                    false => Err(missing),
+                })?;
             if let Some((wanted, hint)) = ask.refuses(&model.header) {
                 return Err(Error::Unfit { model: model.name.clone(), wanted, hint });
             }
             model
         }
-        None => choose_among(installed, preset, task, language)?.clone(),
+        None => choose_among(installed, preset, task, language, wanted)?.clone(),
     };
     Ok(found)
 }
@@ -68,9 +63,10 @@ pub fn choose_in(
     preset: Preset,
     task: Task,
     language: Option<Language>,
+    wanted: WeightType,
 ) -> Result<Installed, Error> {
     let (known, mut broken) = survey(dir);
-    choose(&known, configured, preset, task, language).map_err(|e| match e {
+    choose(&known, configured, preset, task, language, wanted).map_err(|e| match e {
         Error::NotInstalled { name, .. } => {
             let at = broken.iter().position(|e| e.file().is_some_and(|file| naming::name(file) == name));
             match at {
@@ -83,12 +79,12 @@ pub fn choose_in(
     })
 }
 
-/// The model that tells a language soonest: the smallest multilingual one, in its fastest form.
-pub fn smallest_multilingual(dir: &Path) -> Option<Installed> {
+/// The model that tells a language soonest: the smallest multilingual one.
+pub fn smallest_multilingual(dir: &Path, wanted: WeightType) -> Option<Installed> {
     let known = installed(dir);
     let able = || known.iter().filter(|m| m.header.multilingual());
     let rank = able().map(|m| m.header.rank()).min()?;
-    preferred(able().filter(|m| m.header.rank() == rank)).cloned()
+    preferred(able().filter(|m| m.header.rank() == rank), wanted).cloned()
 }
 
 /// As [`choose`], by the preset alone.
@@ -97,6 +93,7 @@ pub fn choose_among(
     preset: Preset,
     task: Task,
     language: Option<Language>,
+    wanted: WeightType,
 ) -> Result<&Installed, Error> {
     let ask = Ask { task, language };
     let able: Vec<&Installed> =
@@ -119,21 +116,22 @@ pub fn choose_among(
     // At the same size the English-only model hears English better.
     let english: Vec<&Installed> = ranked.iter().copied().filter(|m| !m.header.multilingual()).collect();
     let ranked = if english.is_empty() || language != Some(Language::ENGLISH) { ranked } else { english };
-    // Several models of one size: stay with the one that sorts first, in its best form.
+    // Several models of one size: stay with the one that sorts first.
     let model = ranked.iter().map(|m| naming::without_type(&m.name)).min().unwrap_or_default();
     let forms = ranked.into_iter().filter(|m| naming::without_type(&m.name) == model);
-    preferred(forms)
+    preferred(forms, wanted)
         .ok_or_else(|| Error::NoneFits { wanted: ask.wanted(), hint: "none is installed".to_owned() })
 }
 
 /// The installed model that a name, a file name or a path means.
-fn named(installed: &[Installed], given: &str) -> Result<Installed, Error> {
+fn named(installed: &[Installed], given: &str, wanted: WeightType) -> Result<Installed, Error> {
     let path = Path::new(given);
     let name = naming::name(path);
     let by_path = installed.iter().find(|model| model.path == path);
     let by_file =
         || installed.iter().find(|m| given.ends_with(".bin") && m.path.file_name() == path.file_name());
-    let by_form = || preferred(installed.iter().filter(|model| naming::without_type(&model.name) == name));
+    let by_form =
+        || preferred(installed.iter().filter(|model| naming::without_type(&model.name) == name), wanted);
     let by_name = || installed.iter().find(|model| model.name == name);
     by_path.or_else(by_file).or_else(by_form).or_else(by_name).cloned().ok_or_else(|| Error::NotInstalled {
         name,

@@ -1,6 +1,6 @@
 //! The table of who does what.
 
-use super::{choose, cpu_order};
+use super::choose;
 use crate::job::{Preset, Task};
 use crate::language::Language;
 use crate::model::header::tests::header;
@@ -29,9 +29,19 @@ fn model(name: &str) -> Installed {
 
 /// `installed` and the answer are names separated by spaces; the answer may be a part of the error.
 fn check(installed: &str, configured: Option<&str>, ask: (Preset, Task, Option<&str>), expected: &str) {
+    check_form(installed, configured, ask, WeightType::Q8_0, expected);
+}
+
+fn check_form(
+    installed: &str,
+    configured: Option<&str>,
+    ask: (Preset, Task, Option<&str>),
+    wanted: WeightType,
+    expected: &str,
+) {
     let models: Vec<Installed> = installed.split_whitespace().map(model).collect();
     let language = ask.2.map(|l| l.parse::<Language>().unwrap());
-    match choose(&models, configured, ask.0, ask.1, language) {
+    match choose(&models, configured, ask.0, ask.1, language, wanted) {
         Ok(found) => assert_eq!(found.name, expected, "{installed}"),
         Err(error) => assert!(error.to_string().contains(expected), "{installed}: {error}"),
     }
@@ -99,10 +109,13 @@ fn a_configured_model_that_is_missing_says_how_to_get_it() {
 }
 
 #[test]
-fn the_form_is_the_fastest_on_this_cpu() {
-    let best = format!("base{}", cpu_order()[0].suffix());
-    check("base base-bf16 base-q5_1 base-q8_0", None, (Fast, Transcribe, None), &best);
-    check("base base-bf16 base-q5_1 base-q8_0", Some("base"), (Fast, Transcribe, None), &best);
-    check("base-q5_1 base", None, (Fast, Transcribe, None), "base");
-    check("base base-q8_0", None, (Fast, Transcribe, None), "base-q8_0");
+fn the_form_is_the_one_wanted_or_one_from_which_it_can_be_made() {
+    use WeightType::{Bf16, F16, Q5_1};
+    let ask = (Fast, Transcribe, None);
+    check_form("base base-bf16 base-q5_1 base-q8_0", None, ask, Bf16, "base-bf16");
+    check_form("base base-bf16 base-q5_1 base-q8_0", Some("base"), ask, Q5_1, "base-q5_1");
+    check_form("base base-bf16 base-q8_0", None, ask, F16, "base");
+    check_form("base-q5_1 base base-q8_0", None, ask, Bf16, "base");
+    check_form("base-q5_1 base-q8_0", None, ask, Bf16, "base-q8_0");
+    check_form("base base-q8_0", Some("base-q8_0"), ask, Bf16, "base-q8_0");
 }

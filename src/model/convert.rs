@@ -9,7 +9,7 @@ use super::joined::{Bounded, Fault};
 use super::naming;
 use super::tensors::Kind;
 use super::weights::WeightType;
-use super::write::Output;
+use super::write::{Digests, Output};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +24,8 @@ pub struct Converted {
     pub sha1: String,
     /// The published model that the new file is, byte for byte.
     pub published: Option<&'static str>,
+    /// SHA-1 of the file it was made from, hex.
+    pub as_f16: String,
 }
 
 /// Writes the f16 model file `ggml` again as `out`, its matrices in another type.
@@ -34,10 +36,10 @@ pub fn convert(ggml: &Path, to: WeightType, out: &Path) -> Result<Converted, Err
     let mut output = source.rewrite(to, out, &mut |_, _| {})?;
     output.sync()?;
     check(output.temporary())?;
-    let sha1 = output.digests().sha1;
+    let Digests { sha1, as_f16 } = output.digests();
     output.finish(out)?;
     let published = by_sha1(&sha1).map(|model| model.name);
-    Ok(Converted { path: out.to_owned(), sha1, published })
+    Ok(Converted { path: out.to_owned(), sha1, published, as_f16 })
 }
 
 /// The ggml half of `import`: the file is copied when it has the type asked for, converted from f16 when not.

@@ -2,6 +2,8 @@
 
 use super::check::check;
 use super::header::Header;
+use super::tensors::demanded;
+use super::weights::WeightType;
 use super::{Error, naming};
 use std::collections::HashMap;
 use std::fs;
@@ -19,12 +21,23 @@ pub struct Installed {
     pub header: Header,
 }
 
+impl Installed {
+    /// Bytes of the file with its matrices in another type.
+    pub fn bytes_as(&self, weights: WeightType) -> u64 {
+        let as_type = |ftype| {
+            let header = Header { ftype, ..self.header.clone() };
+            demanded(&header).iter().map(|tensor| tensor.bytes(ftype)).sum::<u64>()
+        };
+        (self.bytes + as_type(weights)).saturating_sub(as_type(self.header.ftype))
+    }
+}
+
 /// What was found of a file, valid as long as its size and its time of change stay.
 type Known = HashMap<PathBuf, ((u64, Option<SystemTime>), Header)>;
 static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
 
 /// Checks a file, or remembers that it was checked.
-fn look(path: &Path, name: String) -> Result<Installed, Error> {
+pub(super) fn look(path: &Path, name: String) -> Result<Installed, Error> {
     let about = fs::metadata(path).map_err(Error::io("read", path))?;
     let stamp = (about.len(), about.modified().ok());
     let installed = |header| Installed { name, path: path.to_owned(), bytes: about.len(), header };
@@ -81,7 +94,7 @@ pub fn find(dir: &Path, name_or_path: &str) -> Result<Installed, Error> {
     }
     let forms: Vec<Installed> =
         installed(dir).into_iter().filter(|model| naming::without_type(&model.name) == name).collect();
-    super::choose::preferred(forms.iter())
+    super::choose::preferred(forms.iter(), WeightType::F16)
         .cloned()
         .ok_or_else(|| Error::NotInstalled { name, dir: dir.to_owned() })
 }

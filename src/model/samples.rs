@@ -19,7 +19,7 @@ pub struct Sample {
     pub ftype: i32,
     pub mel: Vec<f32>,
     pub tokens: u32,
-    pub tensors: Vec<Tensor>,
+    pub(super) tensors: Vec<Tensor>,
     /// Appended at the end.
     pub rest: Vec<u8>,
 }
@@ -43,6 +43,27 @@ pub fn of(header: Header) -> Sample {
 
 /// Writes the sample with holes where the weights would be, so that it takes no room.
 pub fn write(path: &Path, sample: &Sample) {
+    write_with(path, sample, &mut |out, tensor| {
+        out.seek(SeekFrom::Current(tensor.bytes(sample.header.ftype) as i64)).unwrap();
+    });
+}
+
+/// Writes an f16 sample with weights that an engine can run: always the same, small, of both signs.
+pub fn write_filled(path: &Path, sample: &Sample) {
+    let mut seed = 1u32;
+    write_with(path, sample, &mut |out, tensor| {
+        for _ in 0..tensor.values() {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let value = (seed >> 8) as f32 / (1 << 24) as f32 - 0.5;
+            match tensor.stored_type(WeightType::F16) {
+                0 => out.write_all(&value.to_le_bytes()).unwrap(),
+                _ => out.write_all(&half::f16::from_f32(value).to_le_bytes()).unwrap(),
+            }
+        }
+    });
+}
+
+fn write_with(path: &Path, sample: &Sample, fill: &mut dyn FnMut(&mut BufWriter<File>, &Tensor)) {
     let mut out = BufWriter::new(File::create(path).unwrap());
     let h = &sample.header;
     out.write_all(b"lmgg").unwrap();
@@ -70,7 +91,7 @@ pub fn write(path: &Path, sample: &Sample) {
         numbers.iter().for_each(|n| out.write_all(&n.to_le_bytes()).unwrap());
         tensor.shape.iter().rev().for_each(|n| out.write_all(&n.to_le_bytes()).unwrap());
         out.write_all(tensor.name.as_bytes()).unwrap();
-        out.seek(SeekFrom::Current(tensor.bytes(h.ftype) as i64)).unwrap();
+        fill(&mut out, tensor);
     }
     out.write_all(&sample.rest).unwrap();
     let end = out.stream_position().unwrap();

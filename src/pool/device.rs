@@ -7,7 +7,7 @@ use super::open::Open;
 use super::setup::Setup;
 use super::status::WorkerStatus;
 use super::weights::{Folder, Weights};
-use super::{dispatch, worker};
+use super::{dispatch, forms, worker};
 use crate::job::{Job, JobId};
 use crate::queue::Queue;
 use std::collections::HashMap;
@@ -153,7 +153,11 @@ pub fn run_with(
 ) -> std::io::Result<()> {
     let cores = crate::device::cores();
     let (sessions, threads) = setup.sessions(cores);
-    log::info!("device {}: {sessions} sessions with {threads} threads each", setup.device);
+    let (wanted, compute) = (forms::wanted(&setup), setup.compute);
+    log::info!(
+        "device {}: {sessions} sessions with {threads} threads each, weights as {wanted} ({compute})",
+        setup.device
+    );
     let (sender, events) = mpsc::channel();
     let notes = Mutex::new(Notes { workers: workers(&setup, sessions), models: HashMap::new() });
     let orders = link.as_ref().map(UnixStream::try_clone).transpose()?;

@@ -8,6 +8,7 @@ pub mod children;
 pub mod device;
 mod dispatch;
 pub mod finish;
+pub mod forms;
 mod guard;
 mod hear;
 pub mod hints;

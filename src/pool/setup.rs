@@ -1,5 +1,6 @@
 //! What a device's pool works with: plain values, given by `serve` or the command line. Knows nothing of configuration files.
 
+use crate::model::ComputeType;
 use crate::queue::Told;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -15,6 +16,10 @@ pub struct Setup {
     pub models_dir: PathBuf,
     /// The model for all presets, by name or path; `None`: the preset chooses.
     pub model: Option<String>,
+    /// How the weights are to be stored.
+    pub compute: ComputeType,
+    /// Where forms of models are kept that were made here.
+    pub cache_dir: PathBuf,
     /// Sessions, each on a thread of its own; 0: as many as the device is good for.
     pub workers: usize,
     /// Threads of each session; 0: the cores shared out.
@@ -51,10 +56,11 @@ impl Setup {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::{Setup, Told};
+    use crate::model::ComputeType;
 
-    fn setup(device: &str, workers: usize, threads: usize) -> Setup {
+    pub fn setup(device: &str, workers: usize, threads: usize) -> Setup {
         Setup {
             device: device.into(),
             node: String::new(),
@@ -62,6 +68,8 @@ mod tests {
             spool_dir: "".into(),
             models_dir: "".into(),
             model: None,
+            compute: ComputeType::Auto,
+            cache_dir: "".into(),
             workers,
             threads,
             concurrent: 2,

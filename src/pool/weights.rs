@@ -1,12 +1,13 @@
 //! The models of a device, loaded once and shared by its sessions. Knows nothing of windows or the board.
 
+use super::forms::{self, Forms};
 use super::setup::Setup;
 use crate::engine::whisper::{Place, Whisper};
 use crate::engine::{self, Engine, Part};
 use crate::job::{Job, Preset, Task};
 use crate::language::Language;
-use crate::model;
-use std::path::PathBuf;
+use crate::model::{self, WeightType};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 /// An engine and the name of its model.
@@ -37,6 +38,8 @@ pub trait Weights: Send + Sync {
 pub struct Folder {
     setup: Setup,
     threads: usize,
+    wanted: WeightType,
+    forms: Arc<Forms>,
     loaded: Mutex<Vec<(PathBuf, Loaded)>>,
 }
 
@@ -45,24 +48,24 @@ const KEPT: usize = 2;
 
 impl Folder {
     pub fn new(setup: Setup, threads: usize) -> Folder {
-        Folder { setup, threads, loaded: Mutex::default() }
+        let (wanted, forms) = (forms::wanted(&setup), Forms::new(&setup));
+        Folder { setup, threads, wanted, forms, loaded: Mutex::default() }
     }
 
     /// Loads a model unless it is; workers that need the same one wait here for it.
     fn load(&self, chosen: &model::Installed) -> Result<Loaded, Error> {
+        let chosen = self.forms.of(chosen, self.wanted);
         let mut loaded = self.loaded.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(at) = loaded.iter().position(|(path, _)| *path == chosen.path) {
             let entry = loaded.remove(at);
             loaded.push(entry);
         } else {
             // Checked again right before whisper.cpp sees it: the file may have changed since it was listed.
-            let part = |(name, ggml_type, shape, place)| Part { name, ggml_type, shape, place };
-            let parts = model::parts(&chosen.path)?.into_iter().map(part).collect();
             if loaded.len() >= KEPT {
                 loaded.remove(0);
             }
             let place = Place { gpu: self.setup.gpu(), threads: self.threads };
-            let engine = Arc::new(Whisper::load(&chosen.path, parts, &place)?);
+            let engine = Arc::new(open(&chosen.path, &place)?);
             log::info!("model {} loaded on {}", chosen.name, self.setup.device);
             loaded.push((chosen.path.clone(), Loaded { name: chosen.name.clone(), engine }));
         }
@@ -70,15 +73,21 @@ impl Folder {
     }
 }
 
+/// Loads a model file when its structure is sound.
+pub(super) fn open(path: &Path, place: &Place) -> Result<Whisper, Error> {
+    let part = |(name, ggml_type, shape, place)| Part { name, ggml_type, shape, place };
+    Ok(Whisper::load(path, model::parts(path)?.into_iter().map(part).collect(), place)?)
+}
+
 impl Weights for Folder {
     fn for_words(&self, job: &Job, language: Language) -> Result<Loaded, Error> {
         let configured = job.options.model.as_deref().or(self.setup.model.as_deref());
         let dir = &self.setup.models_dir;
-        self.load(&model::choose_in(dir, configured, job.preset, job.task, Some(language))?)
+        self.load(&model::choose_in(dir, configured, job.preset, job.task, Some(language), self.wanted)?)
     }
 
     fn for_languages(&self) -> Result<Loaded, Error> {
-        let smallest = model::smallest_multilingual(&self.setup.models_dir);
+        let smallest = model::smallest_multilingual(&self.setup.models_dir, self.wanted);
         let chosen = match smallest {
             Some(found) => found,
             None => model::choose_in(
@@ -87,12 +96,14 @@ impl Weights for Folder {
                 Preset::Fast,
                 Task::Transcribe,
                 None,
+                self.wanted,
             )?,
         };
         self.load(&chosen)
     }
 
     fn unload(&self) {
+        self.forms.end();
         self.loaded.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
     }
 }

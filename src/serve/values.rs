@@ -7,6 +7,8 @@ use crate::config::{AuthRequired, Config, NoSpeech};
 use crate::job::{Options, Preset, Task};
 use crate::language::Language;
 use crate::library::Library;
+use crate::model::{Installed, WeightType};
+use crate::pool::forms::Outlook;
 use crate::pool::setup::Setup;
 use crate::push::{self, Push};
 use crate::queue::{Queue, Told};
@@ -25,6 +27,8 @@ pub fn setup(config: &Config) -> Setup {
         spool_dir: config.data_dir.join("spool"),
         models_dir: config.models_dir.clone(),
         model: config.model.clone(),
+        compute: if config.device == "cpu" { config.cpu_compute_type } else { config.gpu_compute_type },
+        cache_dir: config.cache_dir.clone(),
         workers: config.workers.unwrap_or(0),
         threads: config.whisper_threads.unwrap_or(0),
         concurrent: config.concurrent_transcriptions,
@@ -149,8 +153,19 @@ pub fn rank(config: &Config, preset: Preset, task: Task, language: Option<Langua
         Preset::Balanced => 1,
         Preset::Best => 2,
     };
-    let chosen = model::choose_in(&config.models_dir, config.model.as_deref(), preset, task, language);
+    let chosen = chosen(config, preset, task, language);
     chosen.map_or(0, |model| model.header.rank() * 10) + step
+}
+
+/// The model that does a job, whatever the form it is used in.
+fn chosen(
+    config: &Config,
+    preset: Preset,
+    task: Task,
+    language: Option<Language>,
+) -> Result<Installed, model::Error> {
+    let (dir, configured) = (&config.models_dir, config.model.as_deref());
+    model::choose_in(dir, configured, preset, task, language, WeightType::F16)
 }
 
 /// This machine's name among those that share a database.
@@ -160,9 +175,14 @@ pub fn node() -> String {
 
 pub(super) fn missing_model(config: &Config) -> Option<String> {
     let preset = config.quality_preset;
-    model::choose_in(&config.models_dir, config.model.as_deref(), preset, Task::Transcribe, None)
-        .err()
-        .map(|e| e.to_string())
+    chosen(config, preset, Task::Transcribe, None).err().map(|e| e.to_string())
+}
+
+/// In which form each installed model is used, one line each.
+pub(super) fn uses(config: &Config) -> Vec<String> {
+    let setup = setup(config);
+    let installed = model::installed(&config.models_dir);
+    installed.iter().map(|model| format!("model {}: {}", model.name, Outlook::of(&setup, model))).collect()
 }
 
 /// Why the daemon can do less than it should, one sentence each.

@@ -55,6 +55,8 @@ impl Home {
             .env("TRANSCRIPTORD_LISTEN", "127.0.0.1:0")
             .env("TRANSCRIPTORD_DATA_DIR", self.path("data"))
             .env("TRANSCRIPTORD_MODELS_DIR", self.path("models"))
+            // Forms of the real model are made once for all tests.
+            .env("TRANSCRIPTORD_CACHE_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/forms"))
             .env("TRANSCRIPTORD_LIBRARY", self.path("library"))
             .stdin(Stdio::null());
         command
@@ -145,6 +147,10 @@ impl Daemon {
 
     pub fn get(&self, target: &str) -> Value {
         Reply::to(self.addr, &api("GET", target, "")).json()
+    }
+
+    pub fn get_text(&self, target: &str) -> String {
+        Reply::to(self.addr, &api("GET", target, "")).text()
     }
 
     pub fn post(&self, target: &str, body: &str) -> Reply {

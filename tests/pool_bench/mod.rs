@@ -13,6 +13,7 @@ use transcriptord::engine::scripted::Scripted;
 use transcriptord::engine::{Ask, Error, Heard, LanguageOdds, Sound};
 use transcriptord::job::{Job, JobId, JobKind, JobState, NewJob, Options, Origin, Preset, Source, Task};
 use transcriptord::language::Language;
+use transcriptord::model::ComputeType;
 use transcriptord::pool::device;
 use transcriptord::pool::hints::{self, Order};
 use transcriptord::pool::setup::Setup;
@@ -125,6 +126,8 @@ pub fn setup(dir: &Path, workers: usize, concurrent: usize) -> Setup {
         spool_dir: dir.to_owned(),
         models_dir: dir.to_owned(),
         model: None,
+        compute: ComputeType::Auto,
+        cache_dir: dir.to_owned(),
         workers,
         threads: 1,
         concurrent,

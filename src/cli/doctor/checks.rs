@@ -3,7 +3,9 @@
 use super::{Finding, Grade};
 use crate::config::Config;
 use crate::device::{self, Device};
-use crate::{http, model};
+use crate::http;
+use crate::model::{self, Installed};
+use crate::pool::forms::Outlook;
 use std::ffi::CString;
 use std::fs;
 use std::io::ErrorKind;
@@ -132,6 +134,7 @@ fn models(config: &Config, _: Option<&Path>) -> Vec<Finding> {
         found.push(fail("models", format!("none in {}", dir.display()), todo));
     } else if !names.is_empty() {
         found.push(ok("models", format!("{} in {}", names.join(", "), dir.display())));
+        found.extend(installed.iter().map(|model| weights(config, model)));
         if !installed.iter().any(|model| model.header.multilingual()) {
             found.push(warn(
                 "languages",
@@ -143,6 +146,18 @@ fn models(config: &Config, _: Option<&Path>) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// The form that a model is used in.
+fn weights(config: &Config, model: &Installed) -> Finding {
+    let outlook = Outlook::of(&crate::serve::setup(config), model);
+    let is = format!("{} is {outlook}", model.name);
+    match outlook {
+        Outlook::Stays(_) => {
+            warn("weights", is, "cpu_compute_type = \"f16\" (or gpu_compute_type) says that this is well")
+        }
+        _ => ok("weights", is),
+    }
 }
 
 fn whisper(_: &Config, _: Option<&Path>) -> Vec<Finding> {
