@@ -74,6 +74,7 @@ mod tests {
         let english = Some(Language::ENGLISH);
         let prompted = Options { initial_prompt: Some("Frodo".into()), ..Options::default() };
         let narrow = Options { profile: Some(serde_json::json!({ "columns": 30 })), ..Options::default() };
+        let grouped = Options { regroup: Some("ms".into()), ..Options::default() };
         let upload = Audio::Upload { hash: "ab", raw: true };
         let keys = [
             spoken("ab", true, Task::Transcribe, english),
@@ -84,6 +85,7 @@ mod tests {
             key(upload, JobKind::Transcription, Task::Transcribe, english, english, &Options::default()),
             key(upload, JobKind::Transcription, Task::Transcribe, english, None, &prompted),
             key(upload, JobKind::Transcription, Task::Transcribe, english, None, &narrow),
+            key(upload, JobKind::Transcription, Task::Transcribe, english, None, &grouped),
             key(upload, JobKind::LanguageDetection, Task::Transcribe, english, None, &Options::default()),
         ];
         for (i, a) in keys.iter().enumerate() {

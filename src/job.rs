@@ -206,6 +206,9 @@ pub struct Options {
     /// The limits of the layout, a `subtitle::Profile` as JSON; `None` is Netflix's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<serde_json::Value>,
+    /// A stable-ts regroup string that `subtitle::Regroup` understands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub regroup: Option<String>,
 }
 
 /// A job that is asked for.

@@ -50,7 +50,7 @@ fn ten_words() -> Heard {
 }
 
 #[test]
-fn the_pool_lays_out_and_judges_by_the_profile_of_the_job() {
+fn the_pool_lays_out_and_judges_as_the_job_says() {
     let mut bench = Bench::start(1, 1, |_, _, _| Ok(ten_words()));
     let own = Profile { max_lines: 1, columns: Some(20), ..Profile::of(Name::Custom) };
     let sound = speech(&[(6.0, 1.0)]);
@@ -62,6 +62,8 @@ fn the_pool_lays_out_and_judges_by_the_profile_of_the_job() {
     assert_eq!((&report["profile"], &report["hard_violations"]), (&"custom".into(), &0.into()));
     let wide = bench.ask("wide", &sound, |_| {});
     assert!(bench.transcript(wide).cues.len() <= 3);
+    let grouped = bench.ask("grouped", &sound, |job| job.options.regroup = Some("ms_sl=+2+0".into()));
+    assert!(bench.transcript(grouped).cues.iter().all(|c| c.words.len() == 2));
 
     // A job of another version fails with the reason instead of in the middle.
     let strange = bench.ask("strange", &sound, |job| {

@@ -70,6 +70,9 @@ pub struct Transcribe {
     /// whose limits the subtitle keeps: netflix (the default), amazon, arte, bbc or custom
     #[argh(option, arg_name = "name")]
     pub profile: Option<String>,
+    /// how words are grouped, as stable-ts says it (cm_sl=84_sl=42++++++1)
+    #[argh(option, arg_name = "string")]
+    pub regroup: Option<String>,
     /// any key of the configuration, as KEY=VALUE (subtitle_max_line_length=37); may be given several times
     #[argh(option, arg_name = "key=value")]
     pub set: Vec<String>,
@@ -95,6 +98,7 @@ impl Transcribe {
             device: self.device.clone(),
             whisper_threads: self.threads.clone(),
             subtitle_profile: self.profile.clone(),
+            custom_regroup: self.regroup.clone(),
             set: self.set.clone(),
             ..Flags::default()
         }

@@ -173,6 +173,7 @@ pub struct Flags {
     pub whisper_threads: Option<String>,
     pub log_level: Option<String>,
     pub subtitle_profile: Option<String>,
+    pub custom_regroup: Option<String>,
     /// Any keys, as `KEY=VALUE`.
     pub set: Vec<String>,
 }

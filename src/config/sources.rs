@@ -189,6 +189,7 @@ pub fn flags(flags: &Flags) -> Result<Vec<Given>, Error> {
         ("whisper_threads", "--threads", &flags.whisper_threads),
         ("log_level", "--log-level", &flags.log_level),
         ("subtitle_profile", "--profile", &flags.subtitle_profile),
+        ("custom_regroup", "--regroup", &flags.custom_regroup),
     ];
     let mut given = Vec::new();
     for (key, name, value) in single {

@@ -275,6 +275,19 @@ fn a_limit_that_does_not_fit_names_its_key_and_range() {
 }
 
 #[test]
+fn a_regrouping_that_is_not_understood_is_refused_at_the_start() {
+    let config = ok(&[("CUSTOM_REGROUP", "cm_sl=84_sl=42++++++1")], "", "");
+    assert_eq!(config.wording.regroup.as_deref(), Some("cm_sl=84_sl=42++++++1"));
+    check_error(
+        &[],
+        "",
+        "custom_regroup = \"sl=42_p=.1\"",
+        "custom_regroup in transcriptord.toml line 1: 'p' (pad) is not done here, the times of cues follow the limits of the \
+         profile (subtitle_linger_ms, subtitle_min_duration_ms): leave it out",
+    );
+}
+
+#[test]
 fn a_flag_sets_any_key_and_an_unknown_one_is_named() {
     let set = |text: &str| given(&Flags { set: vec![text.into()], ..Flags::default() }, &[], "", "");
     assert_eq!(set("workers=3").unwrap().workers, Some(3));

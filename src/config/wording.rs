@@ -3,8 +3,8 @@
 use super::Error;
 use super::keys::{Draft, Key, number, one, put};
 use super::sources::Raw;
-use crate::subtitle::Profile;
 use crate::subtitle::profile::Name;
+use crate::subtitle::{Profile, Regroup};
 
 /// What is decided about the text of subtitles.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +19,8 @@ pub struct Wording {
     close_gap_ms: Option<i64>,
     pause_ms: Option<i64>,
     linger_ms: Option<i64>,
+    /// As written; it is understood.
+    pub regroup: Option<String>,
 }
 
 pub static KEYS: &[Key] = &[
@@ -44,6 +46,17 @@ pub static KEYS: &[Key] = &[
         within(&mut d.wording.pause_ms, v, 200..=5_000)
     }),
     key!("subtitle_linger_ms", "SUBTITLE_LINGER_MS", |d, v| within(&mut d.wording.linger_ms, v, 0..=5_000)),
+    Key {
+        name: "custom_regroup",
+        // SubGen's name of it works too.
+        env: &["TRANSCRIPTORD_CUSTOM_REGROUP", "CUSTOM_REGROUP"],
+        list: false,
+        set: |d, v| {
+            let text = one(v)?;
+            text.parse::<Regroup>()?;
+            put(&mut d.wording.regroup, Ok(Some(text.to_string())))
+        },
+    },
 ];
 
 impl Wording {

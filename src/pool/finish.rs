@@ -4,7 +4,7 @@ use crate::engine::Heard;
 use crate::job::{Job, Options, Task};
 use crate::language::Language;
 use crate::subtitle::quality::{self, Quality, Stretch};
-use crate::subtitle::{Profile, Transcript, Word, check, clean, layout, srt};
+use crate::subtitle::{Profile, Regroup, Transcript, Word, check, clean, layout, srt};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, Write};
@@ -28,9 +28,21 @@ pub struct Finished {
     pub quality: Quality,
 }
 
-/// The limits that a job asks for. Fails when they are not ours: another version wrote the job.
-pub fn profile(options: &Options) -> Result<Profile, serde_json::Error> {
-    options.profile.clone().map_or(Ok(Profile::netflix()), serde_json::from_value)
+/// How a job wants its text laid out.
+pub struct Layout {
+    pub profile: Profile,
+    pub regroup: Option<Regroup>,
+}
+
+impl Layout {
+    /// Fails with the reason when the options are not ours: another version wrote the job.
+    pub fn of(options: &Options) -> Result<Layout, String> {
+        let profile = options.profile.clone().map_or(Ok(Profile::netflix()), serde_json::from_value);
+        let profile = profile.map_err(|e| format!("the job's subtitle profile cannot be read: {e}"))?;
+        let regroup = options.regroup.as_deref().map(str::parse).transpose();
+        let regroup = regroup.map_err(|e| format!("the job's regrouping cannot be read: {e}"))?;
+        Ok(Layout { profile, regroup })
+    }
 }
 
 /// Lays the checkpoints' words out. Pure.
@@ -39,12 +51,13 @@ pub fn lay_out(
     spoken: Language,
     task: Task,
     duration_ms: i64,
-    profile: &Profile,
+    layout: &Layout,
 ) -> Finished {
+    let Layout { profile, regroup } = layout;
     let language = if task == Task::Translate { Language::ENGLISH } else { spoken };
     let stretches: Vec<Stretch> = checkpoints.iter().map(|c| c.stretch.clone()).collect();
     let words: Vec<Word> = checkpoints.into_iter().flat_map(|c| c.heard.words).collect();
-    let cues = layout::cues_within(&clean::spoken(&words), language, profile, duration_ms);
+    let cues = layout::cues_within(&clean::spoken(&words), language, profile, regroup.as_ref(), duration_ms);
     let quality = quality::judge(check::report(&cues, language, profile), &cues, &stretches);
     Finished { transcript: Transcript { language, spoken, task, duration_ms, cues }, quality }
 }

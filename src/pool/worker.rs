@@ -282,14 +282,11 @@ pub(super) fn end(shared: &Shared, open: &Arc<Open>, language: Language) {
         Err(e) => return fail(shared, open, &format!("a checkpoint cannot be read: {e}"), Again::Never),
     };
     let duration_ms = shared.board.standing(open).map_or(0, |s| s.read_ms);
-    let profile = match finish::profile(&open.job.options) {
-        Ok(profile) => profile,
-        Err(e) => {
-            let why = format!("the job's subtitle profile cannot be read: {e}; submit it again");
-            return fail(shared, open, &why, Again::Never);
-        }
+    let layout = match finish::Layout::of(&open.job.options) {
+        Ok(layout) => layout,
+        Err(why) => return fail(shared, open, &format!("{why}; submit it again"), Again::Never),
     };
-    let finished_text = finish::lay_out(checkpoints, language, open.task(), duration_ms, &profile);
+    let finished_text = finish::lay_out(checkpoints, language, open.task(), duration_ms, &layout);
     let output_path = match finish::write(&open.job, &finished_text.transcript) {
         Ok(path) => path,
         Err(e) => return unwritten(shared, open, &e),

@@ -58,6 +58,7 @@ pub fn options(config: &Config) -> Options {
     let profile = Some(config.wording.profile()).filter(|p| *p != Profile::netflix());
     Options {
         profile: profile.map(|p| serde_json::to_value(p).expect("a profile is plain numbers")),
+        regroup: config.wording.regroup.clone(),
         ..Options::default()
     }
 }

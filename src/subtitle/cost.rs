@@ -4,12 +4,15 @@
 //! ends with a sentence and is read at ease costs about `CUE`; a break inside a phrase costs several cues.
 
 use super::breaks::{Grade, grades};
+use super::regroup::Seam;
 use super::units::Unit;
 use super::{Profile, timing};
 use crate::language::Language;
 
 /// Any cue at all: the fewer the better.
 const CUE: f32 = 26.0;
+/// A cut that somebody's own regrouping does not have: more than all else that a cue costs.
+const UNASKED: f32 = 2_000.0;
 /// A second line.
 const SECOND_LINE: f32 = 6.0;
 
@@ -57,11 +60,24 @@ pub struct Costs<'a> {
     inner: Vec<f32>,
     /// Number of sentence ends among the boundaries up to `k`.
     sentences: Vec<u32>,
+    /// What somebody's own regrouping puts before each unit.
+    seams: Option<Vec<Seam>>,
+    /// Number of its cuts up to `k`.
+    cuts: Vec<u32>,
 }
 
 impl<'a> Costs<'a> {
-    pub fn new(units: &'a [Unit], language: Language, profile: &'a Profile) -> Costs<'a> {
+    pub fn new(
+        units: &'a [Unit],
+        language: Language,
+        profile: &'a Profile,
+        seams: Option<Vec<Seam>>,
+    ) -> Costs<'a> {
         let grades = grades(units, language);
+        let mut cuts = Vec::new();
+        for seam in seams.iter().flatten() {
+            cuts.push(cuts.last().map_or(0, |n| n + u32::from(*seam == Seam::Cut)));
+        }
         let mut costs = Costs {
             units,
             profile,
@@ -72,6 +88,8 @@ impl<'a> Costs<'a> {
             chars: vec![0],
             inner: vec![0.0],
             sentences: vec![0],
+            seams,
+            cuts,
         };
         for (k, unit) in units.iter().enumerate() {
             let space = usize::from(unit.space);
@@ -106,6 +124,9 @@ impl<'a> Costs<'a> {
 
     /// Where the second line of the cue `i..j` starts, with its cost; `j` for one line, `None` if it cannot be.
     pub fn second_line(&self, i: usize, j: usize) -> Option<(usize, f32)> {
+        if let Some(k) = self.own_line(i, j) {
+            return Some((k, 0.0));
+        }
         if self.fits(i, j) {
             return Some((j, 0.0));
         }
@@ -131,10 +152,24 @@ impl<'a> Costs<'a> {
         best
     }
 
+    /// The line break that a regrouping wants in the cue `i..j`, if the lines fit: of several the one nearest the middle.
+    fn own_line(&self, i: usize, j: usize) -> Option<usize> {
+        let seams = self.seams.as_ref().filter(|_| self.profile.max_lines > 1)?;
+        let fitting = (i + 1..j).filter(|&k| seams[k] == Seam::Line && self.fits(i, k) && self.fits(k, j));
+        fitting.min_by_key(|&k| self.width(i, k).abs_diff(self.width(k, j)))
+    }
+
+    /// What it costs besides to end a cue before unit `j`: with a regrouping only its own cuts are free.
+    fn unasked(&self, j: usize) -> f32 {
+        let asked = self.seams.as_ref().is_none_or(|s| s.get(j).is_none_or(|seam| *seam == Seam::Cut));
+        if asked { 0.0 } else { UNASKED }
+    }
+
     /// True when no cue that ends before unit `j` can start at `i` or before it.
     pub fn too_long(&self, i: usize, j: usize) -> bool {
         j - i > 1
-            && (self.pause(i + 1) > self.profile.pause_ms
+            && (self.seams.is_some() && self.cuts[j - 1] > self.cuts[i]
+                || self.pause(i + 1) > self.profile.pause_ms
                 || self.units[j - 1].end_ms - self.units[i].start_ms > self.profile.max_ms
                 || self.width(i, j) > 2 * self.columns + self.widest_exception(i, j))
     }
@@ -154,7 +189,7 @@ impl<'a> Costs<'a> {
         }
         let (_, lines) = self.second_line(i, j)?;
         let inner = self.inner[j - 1] - self.inner[i];
-        Some(CUE + lines + inner + self.ends(i, j) + self.shape(i, j) + self.pace(i, j))
+        Some(CUE + lines + inner + self.unasked(j) + self.ends(i, j) + self.shape(i, j) + self.pace(i, j))
     }
 
     /// A cut is best at the end of a sentence, and better at a pause than without one.

@@ -6,7 +6,7 @@
 use super::cost::Costs;
 use super::timing::{Spoken, times};
 use super::units::{Unit, units};
-use super::{Cue, Profile, Word};
+use super::{Cue, Profile, Regroup, Word, regroup};
 use crate::language::Language;
 
 /// What a cue costs that only repeats the one before it: more than any other fault.
@@ -14,25 +14,39 @@ const REPEATED: f64 = 400.0;
 
 /// The cues of a text, all hard limits kept.
 pub fn cues(words: &[Word], language: Language, profile: &Profile) -> Vec<Cue> {
-    lay_out(words, language, profile, None)
+    lay_out(words, language, profile, None, None)
 }
 
-/// As `cues`, for media of a known length: no cue ends after it.
-pub fn cues_within(words: &[Word], language: Language, profile: &Profile, duration_ms: i64) -> Vec<Cue> {
+/// As `cues`, for media of a known length: no cue ends after it. With a regrouping, cues are cut where that cuts, and
+/// elsewhere only where a limit demands it.
+pub fn cues_within(
+    words: &[Word],
+    language: Language,
+    profile: &Profile,
+    regroup: Option<&Regroup>,
+    duration_ms: i64,
+) -> Vec<Cue> {
     let until = |ms: i64| ms.min(duration_ms);
     let words: Vec<Word> = words
         .iter()
         .map(|w| Word { start_ms: until(w.start_ms), end_ms: until(w.end_ms), ..w.clone() })
         .collect();
-    lay_out(&words, language, profile, Some(duration_ms))
+    lay_out(&words, language, profile, regroup, Some(duration_ms))
 }
 
-fn lay_out(words: &[Word], language: Language, profile: &Profile, until_ms: Option<i64>) -> Vec<Cue> {
-    let units: Vec<Unit> = units(words, language, profile);
+fn lay_out(
+    words: &[Word],
+    language: Language,
+    profile: &Profile,
+    regroup: Option<&Regroup>,
+    until_ms: Option<i64>,
+) -> Vec<Cue> {
+    let mut units: Vec<Unit> = units(words, language, profile);
     if units.is_empty() {
         return Vec::new();
     }
-    let costs = Costs::new(&units, language, profile);
+    let seams = regroup.map(|r| regroup::seams(&mut units, language, profile.pause_ms, r));
+    let costs = Costs::new(&units, language, profile, seams);
     let spans = cheapest(&costs);
     let cps = profile.chars_per_second(language);
     let lines: Vec<Vec<String>> = spans.iter().map(|(i, j)| lines(&costs, *i, *j)).collect();

@@ -1,6 +1,7 @@
 //! Cues as a reader sees them, and the hard limits on any words at all. Knows nothing of costs.
 
 use super::{cues, cues_within};
+use crate::subtitle::Regroup;
 use crate::subtitle::profile::Name;
 use crate::subtitle::scripts::{columns, is_printable};
 use crate::subtitle::{Cue, Profile, Word, check};
@@ -152,11 +153,45 @@ fn another_house_has_shorter_lines_and_longer_gaps() {
     assert!(narrow.iter().all(|c| c.lines.len() == 1 && columns(&c.lines[0]) <= 20), "{narrow:?}");
 }
 
+/// As `check`, with a regrouping.
+fn check_regrouped(regroup: &str, text: &str, expected: &[&str]) {
+    let regroup: Regroup = regroup.parse().unwrap();
+    let (language, profile) = ("en".parse().unwrap(), Profile::netflix());
+    let cues = cues_within(&speak(text), language, &profile, Some(&regroup), i64::MAX);
+    let texts: Vec<String> = cues.iter().map(|c| c.lines.join("/")).collect();
+    assert_eq!(texts, expected);
+}
+
+#[test]
+fn a_regrouping_cuts_cues_where_it_says_and_the_limits_do_the_rest() {
+    let text = "You are about to enter an echo test. In this mode everything you say will be repeated back to you, \
+                just as soon as it is received.";
+    check_regrouped(
+        "cm_sl=84_sl=42++++++1",
+        text,
+        &[
+            "You are about to enter an echo test.",
+            "In this mode everything/you say will be repeated",
+            "back to you, just as/soon as it is received.",
+        ],
+    );
+    check_regrouped("sl=+3+0", "Who is there? It is me again.", &["Who is there?", "It is me", "again."]);
+    // Everything in one group: no cue may be that long.
+    check_regrouped(
+        "ms",
+        text,
+        &[
+            "You are about to enter an echo test./In this mode everything you say",
+            "will be repeated back to you,/just as soon as it is received.",
+        ],
+    );
+}
+
 #[test]
 fn nothing_ends_after_the_media() {
     let words = speak("This is the end. +200 Bye.");
     let until = words[words.len() - 1].start_ms + 300;
-    let cues = cues_within(&words, "en".parse().unwrap(), &Profile::netflix(), until);
+    let cues = cues_within(&words, "en".parse().unwrap(), &Profile::netflix(), None, until);
     assert_eq!(cues[cues.len() - 1].end_ms, until);
     assert_eq!(hard_faults(&cues, "en"), Vec::<String>::new());
 }
@@ -266,6 +301,25 @@ fn any_profile() -> impl Strategy<Value = Profile> {
     prop_oneof![named, own]
 }
 
+/// Regroupings of up to six methods.
+fn any_regroup() -> impl Strategy<Value = Regroup> {
+    let method = prop_oneof![
+        Just("da".to_string()),
+        Just("ms".to_string()),
+        Just("us".to_string()),
+        Just("isp".to_string()),
+        "cm(=[0-9](\\+[0-9](\\+[01])?)?)?",
+        "sg=0?\\.[0-9](\\+[01](\\+[01])?)?",
+        "sp=[.,]\\* /[?!](\\+[01](\\+[01](\\+[1-9](\\+[1-9]0)?)?)?)?",
+        "sl=[1-9][0-9]?(\\+[1-9](\\+[01](\\+[01](\\+[01](\\+(\\+[01])?)?)?)?)?)?",
+        "sd=[0-9]\\.[1-9](\\+[01](\\+[01](\\+[01](\\+(\\+[01])?)?)?)?)?",
+        "mg=[0-2]\\.[0-9](\\+[1-9](\\+[1-9]0(\\+[01](\\+[01](\\+[01])?)?)?)?)?",
+        "mp=[,.](\\+[1-9](\\+[1-9]0)?)?",
+        "l=[a-e](\\+[.,](\\+[01](\\+[01])?)?)?",
+    ];
+    proptest::collection::vec(method, 1..6).prop_map(|m| m.join("_").parse().unwrap())
+}
+
 /// Everything but spaces and what no screen shows.
 fn letters(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace() && is_printable(*c)).collect()
@@ -302,6 +356,17 @@ proptest! {
         let cues = cues(&words, language.parse().unwrap(), &profile);
         let report = check::report(&cues, language.parse().unwrap(), &profile);
         prop_assert_eq!(report.hard_violations, 0, "{:?}", report.offenders);
+    }
+
+    #[test]
+    fn the_limits_are_kept_whatever_the_regrouping(words in any_stream(), regroup in any_regroup()) {
+        let (language, profile) = ("en".parse().unwrap(), Profile::netflix());
+        let until = words.iter().map(|w| w.end_ms).max().unwrap_or(0) + 5_000;
+        let cues = cues_within(&words, language, &profile, Some(&regroup), until);
+        prop_assert_eq!(hard_faults(&cues, "en"), Vec::<String>::new());
+        let plain = cues_within(&words, language, &profile, None, until);
+        let text = |cues: &[Cue]| cues.iter().flat_map(|c| &c.lines).map(|l| letters(l)).collect::<String>();
+        prop_assert_eq!(text(&cues), text(&plain));
     }
 
     #[test]
