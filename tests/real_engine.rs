@@ -43,10 +43,11 @@ fn our_encoder_hears_what_that_of_whisper_cpp_hears() {
     assert!(ours.words.len() > 20, "{}", text(&ours));
     assert_eq!(text(&ours), text(&theirs));
     assert!((ours.avg_logprob - theirs.avg_logprob).abs() < 0.02);
-    // What the decoder thinks of times is a close call now and then; most words begin at the same place.
+    // What the decoder thinks of the time of one word is a close call now and then; the middle of all is not.
     let pairs = ours.words.iter().zip(&theirs.words);
-    let apart = pairs.filter(|(a, b)| (a.start_ms - b.start_ms).abs() > 60).count();
-    assert!(apart * 10 <= ours.words.len(), "{apart} of {} words", ours.words.len());
+    let mut apart: Vec<i64> = pairs.map(|(a, b)| (a.start_ms - b.start_ms).abs()).collect();
+    apart.sort_unstable();
+    assert!(apart[apart.len() / 2] <= 40, "{apart:?}");
 }
 
 #[test]
