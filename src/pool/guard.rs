@@ -130,6 +130,11 @@ fn spaced_rate(words: &[Word], speech_ms: i64) -> f32 {
     count as f32 * 1000.0 / speech_ms.max(1) as f32
 }
 
+/// Nothing, or nothing but humming.
+pub fn is_humming(words: &[Word]) -> bool {
+    words.iter().map(|w| plain(&w.text)).all(|w| w.is_empty() || is_hum(&w))
+}
+
 fn is_hum(word: &str) -> bool {
     let letters = |set: &str| !word.is_empty() && word.chars().all(|c| set.contains(c));
     word.len() > 1 && (letters("hm") || letters("uh") || letters("um") || letters("хм") || letters("мм"))

@@ -3,7 +3,7 @@
 
 use super::guard::{self, Doubt};
 use super::reader::Window;
-use super::{unheard, words};
+use super::{alone, islands, unheard, words};
 use crate::audio::PER_MS;
 use crate::engine::{Ask, Context, Error, Heard, Session, Sound};
 use crate::job::Preset;
@@ -21,15 +21,10 @@ const SLACK_MS: i64 = 200;
 /// words. A breath after the last word is half a second long, and decoded alone it becomes "Yeah."
 const MISSED_WHOLE_MS: i64 = 450;
 const MISSED_BESIDE_MS: i64 = 1_100;
-/// Silence around a stretch that is decoded by itself.
-const LEAD_MS: i64 = 200;
 /// Stretches a window that are tried.
 const STRETCHES: usize = 3;
-/// What was missed and found is believed from this mean log probability on.
+/// A window whose mean log probability is below this is left in doubt.
 const BELIEVED: f32 = -0.6;
-/// Of a word or two, which noise alone can be, more is asked.
-pub(super) const FEW: usize = 3;
-const BELIEVED_OF_FEW: f32 = -0.3;
 
 /// Whether somebody said which language is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +61,7 @@ pub fn hear(
     let sound = Sound { samples: &window.samples, speech: &speech };
     let mut ask = ask.clone();
     if spoken == Spoken::Found && speech_ms >= TELLING_MS {
-        ask.language = language(session, sound, ask.language)?;
+        ask.language = language_of(session, sound.samples, ask.language)?;
     }
     let ask = &ask;
     let mut heard = session.transcribe(sound, ask, stop)?;
@@ -81,9 +76,13 @@ pub fn hear(
         heard = guard::better(heard, second, speech_ms);
     }
     heard = guard::purge(heard, speech_ms);
+    heard = islands::hear(session, sound, &window.speech, heard, ask, spoken, stop)?;
+    let careful = Ask { beam: CAREFUL_BEAM, ..ask.clone() };
     for stretch in missed(&heard.words, &speech).into_iter().take(STRETCHES) {
-        let found = alone(session, sound, &stretch, ask, stop)?;
-        insert(&mut heard.words, found);
+        let found = alone::hear(session, sound, &stretch, &careful, stop)?;
+        if found.believed {
+            insert(&mut heard.words, found.words);
+        }
     }
     // A third of the windows are a little unsure and right: only what is far below is left in doubt.
     let doubt = guard::doubt(&heard, speech_ms)
@@ -102,10 +101,14 @@ pub fn hear(
     Ok((heard, stretch))
 }
 
-/// The language of a window: `usual`, unless the odds are clearly for another.
-fn language(session: &mut dyn Session, sound: Sound<'_>, usual: Language) -> Result<Language, Error> {
-    let samples = &sound.samples[..sound.samples.len().min((LISTENED_MS * PER_MS) as usize)];
-    let odds = session.detect(Sound { samples, speech: sound.speech })?;
+/// The language of a stretch: `usual`, unless the odds are clearly for another.
+pub(super) fn language_of(
+    session: &mut dyn Session,
+    samples: &[f32],
+    usual: Language,
+) -> Result<Language, Error> {
+    let samples = &samples[..samples.len().min((LISTENED_MS * PER_MS) as usize)];
+    let odds = session.detect(Sound { samples, speech: &[] })?;
     let usual_odds = odds.0.iter().find(|(l, _)| *l == usual).map_or(0.0, |(_, p)| *p);
     Ok(match odds.best() {
         Some((other, p)) if p >= CLEARLY && usual_odds < HARDLY => other,
@@ -132,29 +135,6 @@ fn missed(words: &[Word], speech: &[Range<i64>]) -> Vec<Range<i64>> {
         }
     }
     out
-}
-
-/// Decodes one stretch by itself; nothing when the result is not to be believed.
-fn alone(
-    session: &mut dyn Session,
-    sound: Sound<'_>,
-    stretch: &Range<i64>,
-    ask: &Ask,
-    stop: &AtomicBool,
-) -> Result<Vec<Word>, Error> {
-    let from = (stretch.start - LEAD_MS * PER_MS).max(0);
-    let to = (stretch.end + LEAD_MS * PER_MS).min(sound.samples.len() as i64);
-    let speech = std::iter::once(stretch.start - from..stretch.end - from).collect::<Vec<_>>();
-    let part = Sound { samples: &sound.samples[from as usize..to as usize], speech: &speech };
-    let heard = session.transcribe(part, &Ask { beam: CAREFUL_BEAM, ..ask.clone() }, stop)?;
-    let doubt = guard::doubt(&heard, (stretch.end - stretch.start) / PER_MS);
-    let believed = if heard.words.len() < FEW { BELIEVED_OF_FEW } else { BELIEVED };
-    if heard.avg_logprob < believed || doubt.is_some_and(|d| d != Doubt::Unsure) {
-        return Ok(Vec::new());
-    }
-    let shift = from / PER_MS;
-    let shifted = |w: Word| Word { start_ms: w.start_ms + shift, end_ms: w.end_ms + shift, ..w };
-    Ok(heard.words.into_iter().map(shifted).collect())
 }
 
 /// Puts found words in their place, unless their neighbours say the same: then only the times were off.

@@ -3,6 +3,7 @@
 //!
 //! `children` is the side of `serve`; `device` the side of the process; between them go `hints`.
 
+mod alone;
 pub mod board;
 pub mod children;
 pub mod device;
@@ -12,6 +13,7 @@ pub mod forms;
 mod guard;
 mod hear;
 pub mod hints;
+mod islands;
 mod label;
 mod open;
 pub mod progress;

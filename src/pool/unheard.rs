@@ -6,14 +6,14 @@
 //! the rest is the language (of 75 stretches of music and noise 5 had odds over 0.6 for any) and a second decoding,
 //! cut in another place: it says the same of speech and something else, mostly nothing, of music.
 
+use super::alone::{FEW, agreement};
 use super::guard::{self, Doubt};
-use super::hear::{CAREFUL_BEAM, CLEARLY, FEW, Spoken};
+use super::hear::{CAREFUL_BEAM, CLEARLY, Spoken};
 use super::reader::Window;
 use super::words;
 use crate::audio::PER_MS;
 use crate::engine::{Ask, Context, Error, Heard, Session, Sound};
 use crate::language::Language;
-use crate::subtitle::Word;
 use crate::subtitle::quality::Stretch;
 use std::sync::atomic::AtomicBool;
 
@@ -92,23 +92,6 @@ fn believable(heard: &Heard, samples: usize) -> bool {
         && !guard::is_stock(&heard.words)
 }
 
-/// The part of the words that stand in both, in the same order.
-fn agreement(a: &[Word], b: &[Word]) -> f32 {
-    let plain = |words: &[Word]| words.iter().map(|w| guard::plain(&w.text)).collect::<Vec<_>>();
-    let (a, b) = (plain(a), plain(b));
-    // The longest common subsequence, row by row.
-    let mut row = vec![0usize; b.len() + 1];
-    for x in &a {
-        let mut diagonal = 0;
-        for (j, y) in b.iter().enumerate() {
-            let above = row[j + 1];
-            row[j + 1] = if x == y { diagonal + 1 } else { above.max(row[j]) };
-            diagonal = above;
-        }
-    }
-    2.0 * row[b.len()] as f32 / (a.len() + b.len()).max(1) as f32
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,6 +99,7 @@ mod tests {
     use crate::engine::scripted::Scripted;
     use crate::engine::{Engine, LanguageOdds};
     use crate::job::Task;
+    use crate::subtitle::Word;
 
     fn said(text: &str, avg_logprob: f32) -> Heard {
         let word = |(i, w): (usize, &str)| {

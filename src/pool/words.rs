@@ -2,7 +2,7 @@
 
 use crate::audio::PER_MS;
 use crate::audio::windows::{Span, TimeMap};
-use crate::subtitle::Word;
+use crate::subtitle::{Word, is_abbreviation};
 
 /// A word keeps at least this length.
 const LEAST_MS: i64 = 20;
@@ -13,6 +13,12 @@ const SLACK_MS: i64 = 60;
 const MOVED_MOST_MS: i64 = 400;
 /// Behind speech by no more than this, a word is its end.
 const PAUSE_MS: i64 = 1_000;
+
+/// A pause from which on the first words of a sentence do not stand before it, and how many they may be.
+const PARTS_MS: i64 = 700;
+const CARRIED: usize = 3;
+/// A letter takes about this long to say.
+const LETTER_MS: i64 = 60;
 
 /// The first word of a stretch of speech may be found this late.
 const LATE_MS: i64 = 450;
@@ -42,6 +48,7 @@ pub fn place(words: Vec<Word>, map: &TimeMap, speech: &[Span]) -> Vec<Word> {
         }
         placed.push(word);
     }
+    carry_over(&mut placed, &speech);
     placed
 }
 
@@ -80,8 +87,72 @@ fn snap(mut start: i64, mut end: i64, speech: &[(i64, i64)], begins: bool) -> (i
     (start, end)
 }
 
-fn ends_sentence(text: &str) -> bool {
-    text.trim_end_matches(['"', '”', '»', ')', '\'']).ends_with(['.', '!', '?', '…', '。', '！', '？'])
+pub(super) fn ends_sentence(text: &str) -> bool {
+    let ends =
+        text.trim_end_matches(['"', '”', '»', ')', '\'']).ends_with(['.', '!', '?', '…', '。', '！', '？']);
+    ends && !is_abbreviation(text.trim())
+}
+
+/// Carries the first words of a sentence over the pause that they stand before: nobody says "Had", waits, and goes on
+/// with "he married". The decoder puts them there because they follow the sentence before without a mark of time.
+///
+/// And a short sentence into the speech behind it that has no words at all.
+fn carry_over(words: &mut [Word], speech: &[(i64, i64)]) {
+    for pair in speech.windows(2) {
+        let [(begins, ends), (next, next_ends)] = [pair[0], pair[1]];
+        let later = words.partition_point(|w| w.start_ms < next);
+        let close = words.get(later).is_some_and(|w| w.start_ms < next_ends);
+        if !close && next - ends >= PARTS_MS {
+            fill(&mut words[..later], begins, (next, next_ends));
+        }
+        let head = words[..later].iter().rev().take_while(|w| !ends_sentence(&w.text)).count();
+        let from = later - head;
+        if next - ends < PARTS_MS
+            || !close
+            || head == 0
+            || head > CARRIED
+            || from == 0
+            || words[from].start_ms < begins
+        {
+            continue;
+        }
+        // They share the time of the words behind them, of as many as it takes to say them all.
+        let mut to = later + 1;
+        while to < words.len()
+            && words[to].start_ms < next_ends
+            && words[to - 1].end_ms - next < letters(&words[from..to]) * LETTER_MS
+        {
+            to += 1;
+        }
+        let end = words[to - 1].end_ms;
+        share_out(&mut words[from..to], next, end);
+    }
+}
+
+/// Moves the last sentence of the words, if it begins after `begins` and could be what is said there, into a stretch.
+fn fill(words: &mut [Word], begins: i64, (start, end): (i64, i64)) {
+    let Some((last, before)) = words.split_last() else { return };
+    let from = before.len() - before.iter().rev().take_while(|w| !ends_sentence(&w.text)).count();
+    let fits = (end - start) * 3 / 10..(end - start) * 16 / 10;
+    let ended = ends_sentence(&last.text) && from > 0 && words[from].start_ms >= begins;
+    if ended && fits.contains(&(letters(&words[from..]) * LETTER_MS)) {
+        share_out(&mut words[from..], start, end);
+    }
+}
+
+/// Gives each word its part of the time, by its letters.
+fn share_out(words: &mut [Word], start: i64, end: i64) {
+    let (whole, span) = (letters(words).max(1), (end - start).max(0));
+    let mut said = 0;
+    for word in words {
+        word.start_ms = start + span * said / whole;
+        said += word.text.chars().count() as i64;
+        word.end_ms = (start + span * said / whole).max(word.start_ms + LEAST_MS);
+    }
+}
+
+fn letters(words: &[Word]) -> i64 {
+    words.iter().map(|w| w.text.chars().count() as i64).sum()
 }
 
 #[cfg(test)]
@@ -123,6 +194,37 @@ mod tests {
     fn a_sentence_that_begins_in_silence_begins_with_the_next_speech() {
         let (map, speech) = (&[(0, 1_000), (4_000, 6_000)], &[(0, 700), (4_300, 5_500)]);
         check(&[(800, 950), (1_400, 1_700)], map, speech, &[(4_300, 4_400), (4_400, 4_700)]);
+    }
+
+    #[test]
+    fn the_first_words_of_a_sentence_are_carried_over_a_pause_to_the_others() {
+        let word = |(text, start_ms, end_ms): &(&str, i64, i64)| Word {
+            text: format!(" {text}"),
+            start_ms: *start_ms,
+            end_ms: *end_ms,
+            p: 1.0,
+        };
+        let check = |words: &[(&str, i64, i64)], expected: &[(i64, i64)]| {
+            let mut words: Vec<Word> = words.iter().map(word).collect();
+            carry_over(&mut words, &[(0, 1_000), (3_000, 5_000)]);
+            assert_eq!(words.iter().map(|w| (w.start_ms, w.end_ms)).collect::<Vec<_>>(), expected);
+        };
+        check(
+            &[("Thanks.", 0, 600), ("Had", 600, 1_000), ("he", 3_000, 3_200), ("married", 3_200, 4_000)],
+            &[(0, 600), (3_000, 3_266), (3_266, 3_466), (3_466, 4_000)],
+        );
+        check(&[("Thanks.", 0, 600), ("Bye now.", 600, 1_000)], &[(0, 600), (600, 1_000)]);
+        let goodbye = [("Thanks.", 0, 600), ("Goodbye", 600, 800), ("to", 800, 900), ("both.", 900, 1_000)];
+        check(&goodbye, &[(0, 600), (3_000, 3_941), (3_941, 4_294), (4_294, 5_000)]);
+        // The whole sentence, one that has gone on for a while, one that ends at the pause.
+        check(&[("Had", 600, 1_000), ("he", 3_000, 3_200)], &[(600, 1_000), (3_000, 3_200)]);
+        let long = [("A.", 0, 100), ("b", 100, 200), ("c", 200, 300), ("d", 300, 400), ("e", 400, 500)];
+        let long: Vec<_> = long.into_iter().chain([("f", 3_000, 3_100)]).collect();
+        check(&long, &[(0, 100), (100, 200), (200, 300), (300, 400), (400, 500), (3_000, 3_100)]);
+        check(
+            &[("So", 0, 300), ("he.", 300, 900), ("Then", 3_000, 3_300)],
+            &[(0, 300), (300, 900), (3_000, 3_300)],
+        );
     }
 
     #[test]

@@ -1,0 +1,94 @@
+//! One stretch of a window decoded by itself, and whether that is to be believed. Knows nothing of threads, queues or
+//! models, nor why the stretch is heard alone.
+
+use super::guard::{self, Doubt};
+use super::hear::CAREFUL_BEAM;
+use crate::audio::PER_MS;
+use crate::engine::{Ask, Context, Error, Session, Sound};
+use crate::subtitle::Word;
+use std::ops::Range;
+use std::sync::atomic::AtomicBool;
+
+/// Silence around the stretch.
+const LEAD_MS: i64 = 200;
+/// Believed from this mean log probability on.
+const BELIEVED: f32 = -0.6;
+/// Of a word or two, which noise alone can be, more is asked.
+pub(super) const FEW: usize = 3;
+const BELIEVED_OF_FEW: f32 = -0.3;
+/// Below that, down to here, when another decoding says so much the same.
+const SAID_TWICE: f32 = -1.0;
+const AGREED: f32 = 0.6;
+
+/// What was heard in a stretch.
+pub(super) struct Alone {
+    /// With times of the window.
+    pub words: Vec<Word>,
+    /// Beyond reasonable doubt.
+    pub believed: bool,
+}
+
+/// Decodes one stretch of the sound, in samples.
+pub(super) fn hear(
+    session: &mut dyn Session,
+    sound: Sound<'_>,
+    stretch: &Range<i64>,
+    ask: &Ask,
+    stop: &AtomicBool,
+) -> Result<Alone, Error> {
+    let (part, from) = cut(sound, stretch);
+    let speech: Vec<Range<i64>> = inside(sound.speech, stretch, from);
+    let part = Sound { samples: part, speech: &speech };
+    let heard = session.transcribe(part, ask, stop)?;
+    let speech_ms = (stretch.end - stretch.start) / PER_MS;
+    let made_up = guard::doubt(&heard, speech_ms).is_some_and(|d| d != Doubt::Unsure);
+    let few = heard.words.len() < FEW;
+    let believed = match heard.avg_logprob {
+        _ if made_up || heard.words.is_empty() => false,
+        p if p >= if few { BELIEVED_OF_FEW } else { BELIEVED } => true,
+        p if p >= SAID_TWICE && !few => {
+            let other = Ask {
+                beam: if ask.beam > 1 { 1 } else { CAREFUL_BEAM },
+                context: Context::Whole,
+                dice: false,
+                ..ask.clone()
+            };
+            let second = session.transcribe(part, &other, stop)?;
+            agreement(&heard.words, &second.words) >= AGREED
+        }
+        _ => false,
+    };
+    let shift = from / PER_MS;
+    let shifted = |w: Word| Word { start_ms: w.start_ms + shift, end_ms: w.end_ms + shift, ..w };
+    Ok(Alone { words: heard.words.into_iter().map(shifted).collect(), believed })
+}
+
+/// The samples of a stretch with a little silence around them, and where they begin.
+pub(super) fn cut<'a>(sound: Sound<'a>, stretch: &Range<i64>) -> (&'a [f32], i64) {
+    let from = (stretch.start - LEAD_MS * PER_MS).max(0);
+    let to = (stretch.end + LEAD_MS * PER_MS).min(sound.samples.len() as i64);
+    (sound.samples.get(from as usize..to as usize).unwrap_or_default(), from)
+}
+
+/// What of the speech lies in the stretch, counted from `from`.
+fn inside(speech: &[Range<i64>], stretch: &Range<i64>, from: i64) -> Vec<Range<i64>> {
+    let common = |s: &Range<i64>| s.start.max(stretch.start) - from..s.end.min(stretch.end) - from;
+    speech.iter().map(common).filter(|s| s.start < s.end).collect()
+}
+
+/// The part of the words that stand in both, in the same order.
+pub(super) fn agreement(a: &[Word], b: &[Word]) -> f32 {
+    let plain = |words: &[Word]| words.iter().map(|w| guard::plain(&w.text)).collect::<Vec<_>>();
+    let (a, b) = (plain(a), plain(b));
+    // The longest common subsequence, row by row.
+    let mut row = vec![0usize; b.len() + 1];
+    for x in &a {
+        let mut diagonal = 0;
+        for (j, y) in b.iter().enumerate() {
+            let above = row[j + 1];
+            row[j + 1] = if x == y { diagonal + 1 } else { above.max(row[j]) };
+            diagonal = above;
+        }
+    }
+    2.0 * row[b.len()] as f32 / (a.len() + b.len()).max(1) as f32
+}
