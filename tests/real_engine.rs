@@ -29,7 +29,7 @@ fn real() -> Option<(Whisper, Vec<f32>)> {
 fn hear(whisper: &Whisper, samples: &[f32], context: Context, stop: bool) -> Result<Heard, Error> {
     let (language, task) = (Language::ENGLISH, Task::Transcribe);
     let ask = Ask { language, task, beam: 1, context, prompt: None, dice: false };
-    let speech = [0..samples.len() as i64];
+    let speech = std::iter::once(0..samples.len() as i64).collect::<Vec<_>>();
     whisper.session().unwrap().transcribe(Sound { samples, speech: &speech }, &ask, &AtomicBool::new(stop))
 }
 

@@ -144,8 +144,8 @@ mod tests {
     use super::*;
 
     /// Loud where the stretches say so, in milliseconds.
-    fn sound(ms: usize, loud: &[Range<usize>]) -> Loudness {
-        let at = |i: usize| loud.iter().any(|l| l.contains(&(i / PER_MS)));
+    fn sound(ms: usize, loud: &[(usize, usize)]) -> Loudness {
+        let at = |i: usize| loud.iter().any(|l| (l.0..l.1).contains(&(i / PER_MS)));
         Loudness::of(&(0..ms * PER_MS).map(|i| if at(i) { 0.5 } else { 0.001 }).collect::<Vec<_>>())
     }
 
@@ -163,21 +163,21 @@ mod tests {
 
     #[test]
     fn without_anchors_the_time_is_shared_out_by_letters() {
-        let even = sound(1_000, &[0..1_000]);
+        let even = sound(1_000, &[(0, 1_000)]);
         let tokens = [said(" abc", 0, 0.0), said("defghi", 0, 0.0)];
         check(&tokens, 0..900, &even, &[(0, 300), (300, 1_000)]);
     }
 
     #[test]
     fn an_anchor_is_where_its_token_begins_unless_it_goes_back_or_is_hardly_thinkable() {
-        let even = sound(1_000, &[0..1_000]);
+        let even = sound(1_000, &[(0, 1_000)]);
         let tokens = [said(" a", 0, 0.5), said(" b", 700, 0.5), said(" c", 600, 0.5), said(" d", 900, 0.001)];
         check(&tokens, 0..1_000, &even, &[(0, 700), (700, 800), (800, 900), (900, 999)]);
     }
 
     #[test]
     fn borders_move_to_where_the_sound_swells_and_fades() {
-        let two = sound(2_000, &[200..700, 1_100..1_600]);
+        let two = sound(2_000, &[(200, 700), (1_100, 1_600)]);
         let tokens = [said(" one", 0, 0.5), said(" two.", 1_000, 0.5)];
         check(&tokens, 0..2_000, &two, &[(200, 700), (1_100, 1_600)]);
     }

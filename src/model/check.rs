@@ -34,9 +34,11 @@ pub fn check(path: &Path) -> Result<Header, Error> {
     Ok(plan(path)?.1.header)
 }
 
-/// As [`check`], with the places of the mel filters (`mel_filters`) and of all tensors: name, ggml's type, sides (outermost
-/// first), bytes.
-pub fn parts(path: &Path) -> Result<Vec<(String, u32, Vec<usize>, std::ops::Range<usize>)>, Error> {
+/// A tensor in the file: name, ggml's type, sides (outermost first), bytes.
+pub type Placed = (String, u32, Vec<usize>, std::ops::Range<usize>);
+
+/// As [`check`], with the places of the mel filters (`mel_filters`) and of all tensors.
+pub fn parts(path: &Path) -> Result<Vec<Placed>, Error> {
     let plan = plan(path)?.1;
     let weights = plan.header.ftype;
     let part = |tensor: &Tensor, at: u64| {

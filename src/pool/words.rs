@@ -16,6 +16,8 @@ const PAUSE_MS: i64 = 1_000;
 
 /// A pause from which on the first words of a sentence do not stand before it, and how many they may be.
 const PARTS_MS: i64 = 700;
+/// Over a longer pause no whole sentence is moved.
+const FILLED_MS: i64 = 2_500;
 const CARRIED: usize = 3;
 /// A letter takes about this long to say.
 const LETTER_MS: i64 = 60;
@@ -102,7 +104,7 @@ fn carry_over(words: &mut [Word], speech: &[(i64, i64)]) {
         let [(begins, ends), (next, next_ends)] = [pair[0], pair[1]];
         let later = words.partition_point(|w| w.start_ms < next);
         let close = words.get(later).is_some_and(|w| w.start_ms < next_ends);
-        if !close && next - ends >= PARTS_MS {
+        if !close && (PARTS_MS..FILLED_MS).contains(&(next - ends)) {
             fill(&mut words[..later], begins, (next, next_ends));
         }
         let head = words[..later].iter().rev().take_while(|w| !ends_sentence(&w.text)).count();
