@@ -33,9 +33,8 @@ pub enum Spoken {
     Found,
 }
 
-/// So much speech tells a language, and so much of a window is listened to for it.
+/// So much speech tells a language.
 const TELLING_MS: i64 = 1_500;
-const LISTENED_MS: i64 = 10_000;
 /// Odds for another language, and against the usual one, that make a window foreign.
 pub(super) const CLEARLY: f32 = 0.85;
 const HARDLY: f32 = 0.05;
@@ -65,21 +64,22 @@ pub fn hear(
     }
     let ask = &ask;
     let mut heard = session.transcribe(sound, ask, stop)?;
+    // What is merely unsure is looked at with what was encoded already; a loop may come from too little context.
     let again = match guard::doubt(&heard, speech_ms) {
-        None => false,
-        Some(Doubt::Unsure) => preset != Preset::Fast,
-        Some(_) => true,
+        None => None,
+        Some(Doubt::Unsure) if preset == Preset::Fast => None,
+        Some(Doubt::Unsure) => Some(Context::Whole),
+        Some(_) => Some(Context::Whole),
     };
-    if again {
-        let careful = Ask { beam: CAREFUL_BEAM, context: Context::Whole, ..ask.clone() };
+    if let Some(context) = again {
+        let careful = Ask { beam: CAREFUL_BEAM, context, ..ask.clone() };
         let second = session.transcribe(sound, &careful, stop)?;
         heard = guard::better(heard, second, speech_ms);
     }
     heard = guard::purge(heard, speech_ms);
     heard = islands::hear(session, sound, &window.speech, heard, ask, spoken, stop)?;
-    let careful = Ask { beam: CAREFUL_BEAM, ..ask.clone() };
     for stretch in missed(&heard.words, &speech).into_iter().take(STRETCHES) {
-        let found = alone::hear(session, sound, &stretch, &careful, stop)?;
+        let found = alone::hear(session, sound, &stretch, ask, stop)?;
         if found.believed {
             insert(&mut heard.words, found.words);
         }
@@ -101,13 +101,13 @@ pub fn hear(
     Ok((heard, stretch))
 }
 
-/// The language of a stretch: `usual`, unless the odds are clearly for another.
+/// The language of a stretch: `usual`, unless the odds are clearly for another. What is encoded for it is used again when
+/// the same stretch is transcribed.
 pub(super) fn language_of(
     session: &mut dyn Session,
     samples: &[f32],
     usual: Language,
 ) -> Result<Language, Error> {
-    let samples = &samples[..samples.len().min((LISTENED_MS * PER_MS) as usize)];
     let odds = session.detect(Sound { samples, speech: &[] })?;
     let usual_odds = odds.0.iter().find(|(l, _)| *l == usual).map_or(0.0, |(_, p)| *p);
     Ok(match odds.best() {

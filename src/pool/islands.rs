@@ -7,7 +7,7 @@
 
 use super::alone::{self, Alone};
 use super::guard;
-use super::hear::{CAREFUL_BEAM, Spoken, language_of};
+use super::hear::{Spoken, language_of};
 use super::words::ends_sentence;
 use crate::audio::PER_MS;
 use crate::audio::windows::Span;
@@ -20,7 +20,7 @@ use std::sync::atomic::AtomicBool;
 const APART: i64 = 1_000 * PER_MS;
 /// Letters in a second of speech: nobody speaks slower or faster for long; in scripts without spaces a letter is a syllable.
 const SLOWEST: f32 = 6.5;
-const FASTEST: f32 = 26.0;
+const FASTEST: f32 = 20.0;
 const UNSPACED: f32 = 0.35;
 /// Less speech has no rate.
 const RATED_MS: i64 = 800;
@@ -79,9 +79,6 @@ pub(super) fn hear(
                 if *why == Why::Unsure && spoken == Spoken::Found && island.spoken_ms >= TELLING_MS {
                     let (samples, _) = alone::cut(sound, &island.place);
                     ask.language = language_of(session, samples, ask.language)?;
-                }
-                if *why != Why::Linked {
-                    ask.beam = CAREFUL_BEAM;
                 }
                 Some(alone::hear(session, sound, &island.place, &ask, stop)?)
             }

@@ -3,6 +3,7 @@
 //! What is not a matrix product is written so that the compiler makes vector code of it, and compiled for each
 //! level of the CPU's vector instructions; the one at hand is chosen at run time (`pulp`, as `gemm` itself does).
 
+use super::half::{self, Panels};
 use gemm_common::Parallelism;
 use pulp::{Arch, Simd, WithSimd};
 
@@ -47,6 +48,37 @@ impl<'a> View<'a> {
 pub(super) enum Into {
     Instead,
     Added,
+}
+
+/// What products in bf16 work in, kept from one to the next.
+#[derive(Default)]
+pub(super) struct Room {
+    panels: Panels,
+    left: Vec<u32>,
+}
+
+/// A right matrix made ready for products: as it is, or in bf16 where the CPU multiplies that.
+pub(super) enum Right<'a> {
+    Plain(View<'a>),
+    Half(&'a mut Room),
+}
+
+impl<'a> Right<'a> {
+    pub fn new(b: View<'a>, room: &'a mut Room) -> Right<'a> {
+        if !half::is_here() {
+            return Right::Plain(b);
+        }
+        room.panels.fill(b);
+        Right::Half(room)
+    }
+
+    /// `out = a b` or `out += a b`; see [`product`].
+    pub fn product(&mut self, out: &mut [f32], row_step: usize, a: View<'_>, into: Into) {
+        match self {
+            Right::Plain(b) => product(out, row_step, a, *b, into),
+            Right::Half(Room { panels, left }) => half::product(out, row_step, a, panels, into, left),
+        }
+    }
 }
 
 /// `out = a b` or `out += a b`; the rows of `out` are `row_step` apart. On the caller's thread.

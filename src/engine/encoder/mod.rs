@@ -1,15 +1,17 @@
 //! Whisper's encoder on CPU, in place of whisper.cpp's. Knows nothing of decoding, sessions or the C interface.
 //!
 //! whisper.cpp's own runs its matrices at a third of what the CPU can do, and keeps a whole graph of buffers for each
-//! session. Here the products are done by `gemm` (f32, kernels for AVX-512, AVX2 and NEON chosen at run time), with
-//! weights turned to f32 one matrix at a time, and attention a block of rows at a time.
+//! session. Here the products are done by `gemm` (f32, kernels for AVX-512, AVX2 and NEON chosen at run time; or in
+//! bf16 where the CPU multiplies that), with weights turned to f32 one matrix at a time, and attention a block of rows at
+//! a time.
 
+mod half;
 mod math;
 pub(super) mod seat;
 mod weights;
 
 use super::{Error, Part};
-use math::{Into, View, add_to_rows, gelu, layer_norm, product, soft_max};
+use math::{Into, Right, Room, View, add_to_rows, gelu, layer_norm, product, soft_max};
 use std::path::Path;
 use weights::Weights;
 
@@ -68,6 +70,9 @@ pub(super) struct Desk {
     /// The residual stream after a norm.
     normed: Vec<f32>,
     scores: Vec<f32>,
+    /// What products work in.
+    room: Room,
+    other_room: Room,
 }
 
 impl Encoder {
@@ -148,7 +153,8 @@ impl Encoder {
         Ok(())
     }
 
-    /// Both convolutions and the positions. A convolution is one product for each of its taps.
+    /// Both convolutions and the positions. A convolution is one product for each of its taps; in f32, for what is lost
+    /// here is lost in all blocks.
     fn convolve(&self, desk: &mut Desk, mel: &[f32], frames: usize, rows: &mut [f32]) -> Result<(), Error> {
         let (width, bands) = (self.width, self.bands);
         let padded = frames + 2;
@@ -202,39 +208,32 @@ impl Encoder {
         ]) {
             let name = format!("{}.attn.{name}.weight", block.at);
             self.weights.read(&name, &mut desk.bytes, &mut desk.matrix)?;
-            product(
-                to,
-                width,
-                View::rows(&desk.normed, positions, width),
-                linear(&desk.matrix, width),
-                Into::Instead,
-            );
+            let normed = View::rows(&desk.normed, positions, width);
+            let mut weights = Right::new(linear(&desk.matrix, width), &mut desk.room);
+            weights.product(to, width, normed, Into::Instead);
             add_to_rows(to, bias);
         }
         let (queries, rest) = inputs.split_at(len);
         let (keys, values) = rest.split_at(len);
         let scale = 1.0 / (HEAD as f32).sqrt();
+        // The scores of a block stay in the cache; the keys and values of a head are made ready once.
         for head in (0..width).step_by(HEAD) {
             let of_head = |data, rows| View { data, rows, columns: HEAD, row_step: width, column_step: 1 };
+            let mut keys = Right::new(of_head(&keys[head..], positions).transposed(), &mut desk.room);
+            let mut values = Right::new(of_head(&values[head..], positions), &mut desk.other_room);
             for from in (0..positions).step_by(BLOCK) {
                 let count = BLOCK.min(positions - from);
                 let at = from * width + head;
                 desk.scores.resize(count * positions, 0.0);
-                let asked = of_head(&queries[at..], count);
-                product(
-                    &mut desk.scores,
-                    positions,
-                    asked,
-                    of_head(&keys[head..], positions).transposed(),
-                    Into::Instead,
-                );
+                keys.product(&mut desk.scores, positions, of_head(&queries[at..], count), Into::Instead);
                 soft_max(&mut desk.scores, positions, scale);
                 let shares = View::rows(&desk.scores, count, positions);
-                product(&mut heads[at..], width, shares, of_head(&values[head..], positions), Into::Instead);
+                values.product(&mut heads[at..], width, shares, Into::Instead);
             }
         }
         self.weights.read(&format!("{}.attn.out.weight", block.at), &mut desk.bytes, &mut desk.matrix)?;
-        product(rows, width, View::rows(heads, positions, width), linear(&desk.matrix, width), Into::Added);
+        let mut weights = Right::new(linear(&desk.matrix, width), &mut desk.room);
+        weights.product(rows, width, View::rows(heads, positions, width), Into::Added);
         add_to_rows(rows, &block.out);
         Ok(())
     }
@@ -245,12 +244,14 @@ impl Encoder {
         layer_norm(&mut desk.normed, rows, &block.before_mlp.weight, &block.before_mlp.bias);
         self.weights.read(&format!("{}.mlp.0.weight", block.at), &mut desk.bytes, &mut desk.matrix)?;
         let normed = View::rows(&desk.normed, positions, width);
-        product(&mut desk.wide, inner, normed, linear(&desk.matrix, width), Into::Instead);
+        let mut weights = Right::new(linear(&desk.matrix, width), &mut desk.room);
+        weights.product(&mut desk.wide, inner, normed, Into::Instead);
         add_to_rows(&mut desk.wide, &block.inner);
         gelu(&mut desk.wide);
         self.weights.read(&format!("{}.mlp.2.weight", block.at), &mut desk.bytes, &mut desk.matrix)?;
         let thought = View::rows(&desk.wide, positions, inner);
-        product(rows, width, thought, linear(&desk.matrix, inner), Into::Added);
+        let mut weights = Right::new(linear(&desk.matrix, inner), &mut desk.room);
+        weights.product(rows, width, thought, Into::Added);
         add_to_rows(rows, &block.outer);
         Ok(())
     }

@@ -15,7 +15,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 struct Seat {
     encoder: Arc<Encoder>,
     /// Used by the one thread that runs the state.
-    desk: UnsafeCell<Desk>,
+    desk: UnsafeCell<Bench>,
+}
+
+/// Where a state's encoder works, and what it encoded last: a sound is often looked at again, for its language or with
+/// more beams.
+#[derive(Default)]
+struct Bench {
+    desk: Desk,
+    /// The sound as a hash of its spectrogram, and the rows made of it.
+    last: Option<(blake3::Hash, Vec<f32>)>,
 }
 
 thread_local! {
@@ -82,10 +91,25 @@ unsafe extern "C" fn whisper_coreml_encode(
         (seat, std::slice::from_raw_parts(mel, frames * bands), std::slice::from_raw_parts_mut(out, rows))
     };
     // SAFETY: one thread at a time.
-    let desk = unsafe { &mut *seat.desk.get() };
-    if let Err(error) = seat.encoder.run(desk, mel, frames, out, stopped) {
+    let bench = unsafe { &mut *seat.desk.get() };
+    let sound = blake3::hash(bytemuck::cast_slice(mel));
+    if let Some((_, rows)) = bench.last.as_ref().filter(|(of, rows)| *of == sound && rows.len() == out.len())
+    {
+        return out.copy_from_slice(rows);
+    }
+    match seat.encoder.run(&mut bench.desk, mel, frames, out, stopped) {
+        // A run that was stopped leaves its rows unfinished.
+        Ok(()) if stopped() => bench.last = None,
+        Ok(()) => {
+            let mut rows = bench.last.take().map_or_else(Vec::new, |(_, rows)| rows);
+            rows.clear();
+            rows.extend_from_slice(out);
+            bench.last = Some((sound, rows));
+        }
         // Rows of nothing are heard as nothing. The shapes were checked when the model was loaded.
-        log::error!("the encoder failed: {error}");
-        out.fill(0.0);
+        Err(error) => {
+            log::error!("the encoder failed: {error}");
+            out.fill(0.0);
+        }
     }
 }
