@@ -4,7 +4,7 @@
 use super::guard::{self, Doubt};
 use super::hear::CAREFUL_BEAM;
 use crate::audio::PER_MS;
-use crate::engine::{Ask, Error, Heard, Session, Sound};
+use crate::engine::{Ask, Error, Session, Sound};
 use crate::subtitle::Word;
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
@@ -16,7 +16,7 @@ const BELIEVED: f32 = -0.6;
 /// Of a word or two, which noise alone can be, more is asked.
 pub(super) const FEW: usize = 3;
 const BELIEVED_OF_FEW: f32 = -0.3;
-/// Below that, down to here, when the quick and the careful decoding say so much the same.
+/// Below that, down to here, when another decoding says so much the same.
 const SAID_TWICE: f32 = -1.0;
 const AGREED: f32 = 0.6;
 
@@ -39,33 +39,23 @@ pub(super) fn hear(
     let (part, from) = cut(sound, stretch);
     let speech: Vec<Range<i64>> = inside(sound.speech, stretch, from);
     let part = Sound { samples: part, speech: &speech };
+    let heard = session.transcribe(part, ask, stop)?;
     let speech_ms = (stretch.end - stretch.start) / PER_MS;
-    let quick = Ask { beam: 1, dice: false, ..ask.clone() };
-    let mut heard = session.transcribe(part, &quick, stop)?;
-    let mut believed = is_believed(&heard, speech_ms);
-    if !believed && !guard::is_humming(&heard.words) {
-        let careful = Ask { beam: CAREFUL_BEAM, ..quick };
-        let second = session.transcribe(part, &careful, stop)?;
-        let twice = second.words.len() >= FEW
-            && second.avg_logprob >= SAID_TWICE
-            && !is_made_up(&second, speech_ms)
-            && agreement(&heard.words, &second.words) >= AGREED;
-        believed = twice || is_believed(&second, speech_ms);
-        heard = second;
-    }
+    let made_up = guard::doubt(&heard, speech_ms).is_some_and(|d| d != Doubt::Unsure);
+    let few = heard.words.len() < FEW;
+    let believed = match heard.avg_logprob {
+        _ if made_up || heard.words.is_empty() => false,
+        p if p >= if few { BELIEVED_OF_FEW } else { BELIEVED } => true,
+        p if p >= SAID_TWICE && !few => {
+            let other = Ask { beam: if ask.beam > 1 { 1 } else { CAREFUL_BEAM }, dice: false, ..ask.clone() };
+            let second = session.transcribe(part, &other, stop)?;
+            agreement(&heard.words, &second.words) >= AGREED
+        }
+        _ => false,
+    };
     let shift = from / PER_MS;
     let shifted = |w: Word| Word { start_ms: w.start_ms + shift, end_ms: w.end_ms + shift, ..w };
     Ok(Alone { words: heard.words.into_iter().map(shifted).collect(), believed })
-}
-
-/// Beyond reasonable doubt from one decoding.
-fn is_believed(heard: &Heard, speech_ms: i64) -> bool {
-    let least = if heard.words.len() < FEW { BELIEVED_OF_FEW } else { BELIEVED };
-    !heard.words.is_empty() && heard.avg_logprob >= least && !is_made_up(heard, speech_ms)
-}
-
-fn is_made_up(heard: &Heard, speech_ms: i64) -> bool {
-    guard::doubt(heard, speech_ms).is_some_and(|d| d != Doubt::Unsure)
 }
 
 /// The samples of a stretch with a little silence around them, and where they begin.

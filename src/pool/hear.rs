@@ -64,22 +64,21 @@ pub fn hear(
     }
     let ask = &ask;
     let mut heard = session.transcribe(sound, ask, stop)?;
-    // What is merely unsure is looked at with what was encoded already; a loop may come from too little context.
     let again = match guard::doubt(&heard, speech_ms) {
-        None => None,
-        Some(Doubt::Unsure) if preset == Preset::Fast => None,
-        Some(Doubt::Unsure) => Some(Context::Whole),
-        Some(_) => Some(Context::Whole),
+        None => false,
+        Some(Doubt::Unsure) => preset != Preset::Fast,
+        Some(_) => true,
     };
-    if let Some(context) = again {
-        let careful = Ask { beam: CAREFUL_BEAM, context, ..ask.clone() };
+    if again {
+        let careful = Ask { beam: CAREFUL_BEAM, context: Context::Whole, ..ask.clone() };
         let second = session.transcribe(sound, &careful, stop)?;
         heard = guard::better(heard, second, speech_ms);
     }
     heard = guard::purge(heard, speech_ms);
     heard = islands::hear(session, sound, &window.speech, heard, ask, spoken, stop)?;
+    let careful = Ask { beam: CAREFUL_BEAM, ..ask.clone() };
     for stretch in missed(&heard.words, &speech).into_iter().take(STRETCHES) {
-        let found = alone::hear(session, sound, &stretch, ask, stop)?;
+        let found = alone::hear(session, sound, &stretch, &careful, stop)?;
         if found.believed {
             insert(&mut heard.words, found.words);
         }

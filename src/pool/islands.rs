@@ -7,7 +7,7 @@
 
 use super::alone::{self, Alone};
 use super::guard;
-use super::hear::{Spoken, language_of};
+use super::hear::{CAREFUL_BEAM, Spoken, language_of};
 use super::words::ends_sentence;
 use crate::audio::PER_MS;
 use crate::audio::windows::Span;
@@ -79,6 +79,9 @@ pub(super) fn hear(
                 if *why == Why::Unsure && spoken == Spoken::Found && island.spoken_ms >= TELLING_MS {
                     let (samples, _) = alone::cut(sound, &island.place);
                     ask.language = language_of(session, samples, ask.language)?;
+                }
+                if *why != Why::Linked {
+                    ask.beam = CAREFUL_BEAM;
                 }
                 Some(alone::hear(session, sound, &island.place, &ask, stop)?)
             }
