@@ -46,7 +46,7 @@ fn lay_out(
         return Vec::new();
     }
     let seams = regroup.map(|r| regroup::seams(&mut units, language, profile.pause_ms, r));
-    let costs = Costs::new(&units, language, profile, seams);
+    let costs = Costs::new(&units, language, profile, seams, until_ms);
     let spans = cheapest(&costs);
     let cps = profile.chars_per_second(language);
     let lines: Vec<Vec<String>> = spans.iter().map(|(i, j)| lines(&costs, *i, *j)).collect();
@@ -155,5 +155,7 @@ fn line(units: &[Unit]) -> String {
     text
 }
 
+#[cfg(test)]
+mod limits;
 #[cfg(test)]
 mod tests;
