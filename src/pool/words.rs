@@ -14,6 +14,9 @@ const MOVED_MOST_MS: i64 = 400;
 /// Behind speech by no more than this, a word is its end.
 const PAUSE_MS: i64 = 1_000;
 
+/// No further behind a sentence, a word is stranded there.
+const STRANDED_MS: i64 = 700;
+
 /// The first word of a stretch of speech may be found this late.
 const LATE_MS: i64 = 450;
 
@@ -42,7 +45,29 @@ pub fn place(words: Vec<Word>, map: &TimeMap, speech: &[Span]) -> Vec<Word> {
         }
         placed.push(word);
     }
+    rejoin(&mut placed);
     placed
+}
+
+/// Moves the first word of a sentence over a silence to the rest of it, where it was left right behind the sentence
+/// before: what follows a sentence there is a breath or an echo, which the decoder hangs the next word on.
+fn rejoin(words: &mut [Word]) {
+    for k in 1..words.len().saturating_sub(1) {
+        let (last, word, next) = (&words[k - 1], &words[k], &words[k + 1]);
+        let stranded = ends_sentence(&last.text)
+            && word.start_ms - last.end_ms <= STRANDED_MS
+            && next.start_ms - word.end_ms > PAUSE_MS;
+        // A mark after it, or a capital, and it was said by itself.
+        let goes_on = word.text.ends_with(char::is_alphanumeric)
+            && next.text.trim_start().starts_with(char::is_lowercase);
+        if stranded && goes_on {
+            let from = next.start_ms;
+            (words[k].start_ms, words[k].end_ms) = (from, from + LEAST_MS);
+            let next = &mut words[k + 1];
+            next.start_ms = (from + LEAST_MS).min(next.end_ms);
+            next.end_ms = next.end_ms.max(next.start_ms + LEAST_MS);
+        }
+    }
 }
 
 /// A word's times moved to where speech is. `begins`: it is the first of a sentence, so that in silence it belongs
@@ -123,6 +148,34 @@ mod tests {
     fn a_sentence_that_begins_in_silence_begins_with_the_next_speech() {
         let (map, speech) = (&[(0, 1_000), (4_000, 6_000)], &[(0, 700), (4_300, 5_500)]);
         check(&[(800, 950), (1_400, 1_700)], map, speech, &[(4_300, 4_400), (4_400, 4_700)]);
+    }
+
+    #[test]
+    fn the_first_word_of_a_sentence_is_not_left_behind_the_one_before() {
+        let check = |texts: [&str; 3], moved: bool| {
+            let times = [(0, 500), (900, 1_100), (3_000, 3_400)];
+            let words = texts.iter().zip(times).map(|(text, (start_ms, end_ms))| Word {
+                text: text.to_string(),
+                start_ms,
+                end_ms,
+                p: 1.0,
+            });
+            let span = |(start, end): (i64, i64)| Span { start: start * PER_MS, end: end * PER_MS };
+            let speech = [(0, 500), (900, 1_100), (3_000, 4_000)].map(span);
+            let placed = place(words.collect(), &TimeMap::new(vec![span((0, 4_000))]), &speech);
+            let got: Vec<(i64, i64)> = placed.iter().map(|w| (w.start_ms, w.end_ms)).collect();
+            let expected = if moved {
+                [(0, 500), (3_000, 3_020), (3_020, 3_400)]
+            } else {
+                [(0, 500), (900, 1_100), (3_000, 3_400)]
+            };
+            assert_eq!(got, expected, "{texts:?}");
+        };
+        check([" begins!", " This", " is"], true);
+        check([" begins", " this", " is"], false);
+        check([" begins!", " Well,", " is"], false);
+        check([" begins!", " Yes.", " Is"], false);
+        check([" begins!", " John", " Smith"], false);
     }
 
     #[test]
