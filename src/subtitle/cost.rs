@@ -15,8 +15,8 @@ const CUE: f32 = 26.0;
 const UNASKED: f32 = 2_000.0;
 /// A second line.
 const SECOND_LINE: f32 = 6.0;
-/// Columns from which on a fragment beside a mark is no stub.
-const STUB: usize = 18;
+/// The part of a line from which on a fragment beside a mark is no stub.
+const STUB: f32 = 0.43;
 
 /// What a cue's end costs there.
 fn cue_end(grade: Grade) -> f32 {
@@ -50,6 +50,11 @@ fn line_end(grade: Grade) -> f32 {
     }
 }
 
+/// `- Yes.`
+fn is_turn(text: &str) -> bool {
+    text.strip_prefix(['-', '–', '—']).is_some_and(|rest| rest.starts_with(' '))
+}
+
 /// For each boundary the nearest ones with a mark before and after it.
 fn marks(grades: &[Grade]) -> Vec<(usize, usize)> {
     let mut marks = vec![(0, grades.len()); grades.len()];
@@ -78,6 +83,8 @@ pub struct Costs<'a> {
     inner: Vec<f32>,
     /// Number of sentence ends among the boundaries up to `k`.
     sentences: Vec<u32>,
+    /// Whether another speaker begins there: the text says so by a dash. Each has a line.
+    turns: Vec<bool>,
     /// The nearest boundaries with a mark, before and after `k`.
     marks: Vec<(usize, usize)>,
     /// What somebody's own regrouping puts before each unit.
@@ -110,6 +117,7 @@ impl<'a> Costs<'a> {
             chars: vec![0],
             inner: vec![0.0],
             sentences: vec![0],
+            turns: units.iter().map(|u| is_turn(&u.text)).collect(),
             marks: Vec::new(),
             seams,
             cuts,
@@ -138,9 +146,9 @@ impl<'a> Costs<'a> {
             return 0.0;
         }
         let (before, after) = self.marks[k];
-        let tail = if before > i { self.width(before, k) } else { STUB };
-        let head = if after < j { self.width(k, after) } else { STUB };
-        1.0 - tail.min(head).min(STUB) as f32 / STUB as f32
+        let tail = if before > i { self.width(before, k) } else { self.columns };
+        let head = if after < j { self.width(k, after) } else { self.columns };
+        (1.0 - tail.min(head) as f32 / (STUB * self.columns as f32)).max(0.0)
     }
 
     /// The silence before unit `k`.
@@ -163,10 +171,16 @@ impl<'a> Costs<'a> {
         if let Some(k) = self.own_line(i, j) {
             return Some((k, 0.0));
         }
+        let two = self.profile.max_lines > 1;
+        let mut turns = (i + 1..j).filter(|k| self.turns[*k]);
+        if let Some(k) = turns.next() {
+            let fits = two && turns.next().is_none() && self.fits(i, k) && self.fits(k, j);
+            return fits.then_some((k, SECOND_LINE));
+        }
         if self.fits(i, j) {
             return Some((j, 0.0));
         }
-        if self.profile.max_lines < 2 {
+        if !two {
             return None;
         }
         let mut best: Option<(usize, f32)> = None;

@@ -91,6 +91,8 @@ fn tokens_are_parted_where_their_script_allows_it() {
     check("ja", "一緒 | に", Grade::Tight);
     check("ja", "インター | ネット", Grade::Tight);
     check("zh", "他 在 纽约 | 的", Grade::Tight);
+    check("ja", "これ で | す", Grade::Bound);
+    check("zh", "你 就 得 告 | 诉 我", Grade::Tight);
     check("zh", "我 很 | 高兴", Grade::Bound);
     check("zh", "他 说 | 但是", Grade::Preposition);
     // A vowel written first begins a syllable, a sign may end one.

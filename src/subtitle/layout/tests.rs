@@ -110,6 +110,12 @@ fn what_belongs_together_stays_together() {
 }
 
 #[test]
+fn two_speakers_that_the_text_tells_apart_have_a_line_each() {
+    check("en", "- Are you there? - Yes. - Good.", &["- Are you there?", "- Yes./- Good."]);
+    check("en", "It is ten - perhaps eleven.", &["It is ten - perhaps eleven."]);
+}
+
+#[test]
 fn no_line_ends_a_word_after_a_mark_or_begins_a_word_before_one() {
     check(
         "en",
