@@ -209,6 +209,9 @@ pub struct Options {
     /// A stable-ts regroup string that `subtitle::Regroup` understands.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub regroup: Option<String>,
+    /// Each word is marked while it is spoken, where a format can.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub word_highlight: bool,
 }
 
 /// A job that is asked for.

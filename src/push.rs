@@ -153,7 +153,7 @@ impl Push {
         if !self.is_wanted(live)? {
             return Ok(true);
         }
-        let text = srt::render(&transcript.cues);
+        let text = srt::render(&transcript.cues, job.options.word_highlight.into());
         self.bazarr.upload(live.id, &live.missing.code2, live.missing.hi, &text)?;
         if self.is_wanted(live)? {
             log::warn!("push: {}: Bazarr took the subtitle but still lists it as missing", live.name);

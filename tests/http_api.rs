@@ -240,6 +240,9 @@ fn a_finished_subtitle_comes_in_each_format_with_its_report() {
         assert!(reply.header("content-type").unwrap().starts_with(mime), "{format}");
         assert!(reply.text().contains("Hello."), "{format}");
     }
+    let marked =
+        Reply::to(daemon.addr, &api("GET", &format!("/api/jobs/{id}/subtitle?word_highlight=true"), ""));
+    assert!(marked.text().ends_with("<u>Hello.</u>\n\n"));
     let (status, answer) = get(&daemon, &format!("/api/jobs/{id}/subtitle?format=pdf"));
     assert_eq!((status, answer["detail"].as_str().unwrap().starts_with("field format: ")), (422, true));
     assert_eq!(get(&daemon, &format!("/api/jobs/{id}/report")), (200, json!({"score": 100})));

@@ -38,6 +38,23 @@ fn each_job_carries_the_settings_and_other_settings_are_other_work() {
     assert_ne!(plain[0].key, changed[0].key);
 }
 
+#[test]
+fn words_are_marked_in_what_a_daemon_with_that_setting_answers() {
+    let daemon = Daemon::start_with(|shared| shared.settings.options.word_highlight = true);
+    let asr = "/asr?task=transcribe&language=en&encode=false";
+    let queued = Reply::to(daemon.addr, &bazarr(&format!("{asr}&async=true"), b"audio")).json();
+    daemon.transcribe(&["Two words."]);
+    let answer = Reply::to(daemon.addr, &bazarr(asr, b"audio")).text();
+    assert!(answer.contains("<u>Two</u> words.\n") && answer.contains("Two <u>words.</u>\n"), "{answer}");
+    let kept = |query: &str| {
+        let target = format!("/api/jobs/{}/subtitle?{query}", queued["id"].as_str().unwrap());
+        Reply::to(daemon.addr, &api("GET", &target, "")).text()
+    };
+    assert_eq!(kept("format=srt"), answer);
+    assert!(kept("format=vtt").contains("Two <00:00:00.100>words."));
+    assert!(!kept("word_highlight=false").contains("<u>"));
+}
+
 /// Ten words of eight letters, one a half second.
 fn ten_words() -> Heard {
     let word = |i: i64| Word {
@@ -64,6 +81,13 @@ fn the_pool_lays_out_and_judges_as_the_job_says() {
     assert!(bench.transcript(wide).cues.len() <= 3);
     let grouped = bench.ask("grouped", &sound, |job| job.options.regroup = Some("ms_sl=+2+0".into()));
     assert!(bench.transcript(grouped).cues.iter().all(|c| c.words.len() == 2));
+    let file = bench.dir.path().join("marked.srt");
+    let marked = bench.ask("marked", &sound, |job| {
+        job.options.word_highlight = true;
+        job.output = Some(file.clone());
+    });
+    bench.transcript(marked);
+    assert_eq!(std::fs::read_to_string(file).unwrap().matches("<u>").count(), 10);
 
     // A job of another version fails with the reason instead of in the middle.
     let strange = bench.ask("strange", &sound, |job| {

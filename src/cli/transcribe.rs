@@ -11,7 +11,7 @@ use crate::queue::Queue;
 use crate::serve;
 use crate::store::Store;
 use crate::subtitle::quality::Quality;
-use crate::subtitle::{Format, Highlight, Transcript, formats};
+use crate::subtitle::{Format, Transcript, formats};
 use argh::FromArgs;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -79,7 +79,7 @@ pub struct Transcribe {
     /// print how well the subtitle keeps to the rules of good subtitles
     #[argh(switch)]
     pub report: bool,
-    /// mark each word as it is spoken (vtt, ass, lrc)
+    /// mark each word while it is spoken (srt, vtt, lrc, ass)
     #[argh(switch)]
     pub word_highlight: bool,
     /// configuration file (TOML)
@@ -99,6 +99,7 @@ impl Transcribe {
             whisper_threads: self.threads.clone(),
             subtitle_profile: self.profile.clone(),
             custom_regroup: self.regroup.clone(),
+            word_level_highlight: self.word_highlight.then(|| "true".into()),
             set: self.set.clone(),
             ..Flags::default()
         }
@@ -130,7 +131,7 @@ impl Transcribe {
         let options = Options { model: config.model.clone(), ..serve::options(&config) };
         let asked = Asked { language, task, preset, options };
         let bench = Bench::start(&config).map_err(Failure::failed)?;
-        let highlight = if self.word_highlight { Highlight::On } else { Highlight::Off };
+        let highlight = config.wording.word_highlight.into();
         let mut failed = false;
         for file in &self.files {
             let done = bench.transcribe(file, &asked).and_then(|(transcript, report)| {

@@ -174,6 +174,7 @@ pub struct Flags {
     pub log_level: Option<String>,
     pub subtitle_profile: Option<String>,
     pub custom_regroup: Option<String>,
+    pub word_level_highlight: Option<String>,
     /// Any keys, as `KEY=VALUE`.
     pub set: Vec<String>,
 }

@@ -190,6 +190,7 @@ pub fn flags(flags: &Flags) -> Result<Vec<Given>, Error> {
         ("log_level", "--log-level", &flags.log_level),
         ("subtitle_profile", "--profile", &flags.subtitle_profile),
         ("custom_regroup", "--regroup", &flags.custom_regroup),
+        ("word_level_highlight", "--word-highlight", &flags.word_level_highlight),
     ];
     let mut given = Vec::new();
     for (key, name, value) in single {

@@ -288,6 +288,20 @@ fn a_regrouping_that_is_not_understood_is_refused_at_the_start() {
 }
 
 #[test]
+fn words_are_marked_by_either_name_of_the_setting() {
+    assert!(!ok(&[], "", "").wording.word_highlight);
+    assert!(ok(&[], "", "word_level_highlight = true").wording.word_highlight);
+    // As SubGen calls it.
+    assert!(ok(&[("WORD_LEVEL_HIGHLIGHT", "True")], "", "").wording.word_highlight);
+    check_error(
+        &[],
+        "",
+        "word_level_highlight = \"green\"",
+        "word_level_highlight in transcriptord.toml line 1: 'green' does not fit: give true or false",
+    );
+}
+
+#[test]
 fn a_flag_sets_any_key_and_an_unknown_one_is_named() {
     let set = |text: &str| given(&Flags { set: vec![text.into()], ..Flags::default() }, &[], "", "");
     assert_eq!(set("workers=3").unwrap().workers, Some(3));

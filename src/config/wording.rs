@@ -1,6 +1,7 @@
 //! How subtitles are laid out. Does not know how cues are cut.
 
 use super::Error;
+use super::doors::switch;
 use super::keys::{Draft, Key, number, one, put};
 use super::sources::Raw;
 use crate::subtitle::profile::Name;
@@ -21,6 +22,8 @@ pub struct Wording {
     linger_ms: Option<i64>,
     /// As written; it is understood.
     pub regroup: Option<String>,
+    /// Whether each word is marked while it is spoken.
+    pub word_highlight: bool,
 }
 
 pub static KEYS: &[Key] = &[
@@ -56,6 +59,13 @@ pub static KEYS: &[Key] = &[
             text.parse::<Regroup>()?;
             put(&mut d.wording.regroup, Ok(Some(text.to_string())))
         },
+    },
+    Key {
+        name: "word_level_highlight",
+        // SubGen's name of it works too.
+        env: &["TRANSCRIPTORD_WORD_LEVEL_HIGHLIGHT", "WORD_LEVEL_HIGHLIGHT"],
+        list: false,
+        set: |d, v| put(&mut d.wording.word_highlight, switch(one(v)?)),
     },
 ];
 

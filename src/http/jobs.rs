@@ -8,7 +8,7 @@ use super::view::{JobPage, JobStats, JobView, Message};
 use super::{Shared, ask};
 use crate::job::{Job, JobId, JobKind, JobState, Source};
 use crate::queue::{self, Moved, Stored};
-use crate::subtitle::{Format, Highlight, Transcript, formats};
+use crate::subtitle::{Format, Transcript, formats};
 use actix_web::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -174,6 +174,7 @@ pub async fn clear(shared: Data<Shared>) -> Result<HttpResponse, Error> {
     params(
         ("id" = String, Path),
         ("format" = Option<String>, Query, description = "`srt` (default), `vtt`, `txt`, `tsv`, `json`, `verbose_json`, `lrc`, `ass`"),
+        ("word_highlight" = Option<bool>, Query, description = "Marks each word while it is spoken, in `srt`, `vtt`, `lrc` and `ass`; default: as `word_level_highlight` was"),
     ),
     responses(
         (status = 200, content_type = "text/plain", body = String), (status = 404, body = Detail),
@@ -181,10 +182,12 @@ pub async fn clear(shared: Data<Shared>) -> Result<HttpResponse, Error> {
     ))]
 pub async fn subtitle(shared: Data<Shared>, id: Path<String>, params: Params) -> Result<HttpResponse, Error> {
     let format = params.one_of("format")?.unwrap_or(Format::Srt);
-    let stored = finished(&shared, find(&shared, &id).await?).await?;
+    let job = find(&shared, &id).await?;
+    let highlight = params.switch("word_highlight").unwrap_or(job.options.word_highlight).into();
+    let stored = finished(&shared, job).await?;
     let transcript: Transcript = serde_json::from_str(&stored.result)
         .map_err(|e| Error::Internal(format!("the stored result of job {id} cannot be read: {e}")))?;
-    let text = formats::render(&transcript, format, Highlight::Off);
+    let text = formats::render(&transcript, format, highlight);
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, format.content_type())).body(text))
 }
 

@@ -12,7 +12,7 @@ use super::{NoSpeech, Shared, ask};
 use crate::job::{Job, JobState, NewJob, Source};
 use crate::language::Language;
 use crate::queue::Submitted;
-use crate::subtitle::{Format, Highlight, Transcript, formats};
+use crate::subtitle::{Format, Transcript, formats};
 use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::FutureExt;
@@ -199,10 +199,10 @@ async fn accepted(
 /// The ending of an `/asr` request.
 fn subtitle(shared: Data<Shared>, job: Job, format: Format) -> LocalBoxFuture<'static, Ending> {
     async move {
-        let no_speech = shared.settings.no_speech;
+        let (no_speech, highlight) = (shared.settings.no_speech, job.options.word_highlight.into());
         let text = ended(&shared, &job, move |result| {
             let transcript: Transcript = serde_json::from_str(result)?;
-            let text = formats::render(&transcript, format, Highlight::Off);
+            let text = formats::render(&transcript, format, highlight);
             let silent = transcript.cues.is_empty() || text.trim().is_empty();
             Ok(match (silent, no_speech) {
                 (false, _) => Ending::Text(text),

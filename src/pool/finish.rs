@@ -67,7 +67,8 @@ pub fn lay_out(
 /// The file is complete or absent: temporary name beside it, fsync, rename, fsync of the folder.
 pub fn write(job: &Job, transcript: &Transcript) -> io::Result<Option<PathBuf>> {
     let Some(path) = &job.output else { return Ok(None) };
-    write_whole(path, srt::render(&transcript.cues).as_bytes())?;
+    let text = srt::render(&transcript.cues, job.options.word_highlight.into());
+    write_whole(path, text.as_bytes())?;
     Ok(Some(path.clone()))
 }
 

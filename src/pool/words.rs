@@ -92,7 +92,7 @@ fn snap(mut start: i64, mut end: i64, speech: &[(i64, i64)], begins: bool) -> (i
 pub(super) fn ends_sentence(text: &str) -> bool {
     let ends =
         text.trim_end_matches(['"', '”', '»', ')', '\'']).ends_with(['.', '!', '?', '…', '。', '！', '？']);
-    ends && !is_abbreviation(text.trim())
+    ends && !is_abbreviation(text.trim(), "")
 }
 
 /// Carries the first words of a sentence over the pause that they stand before: nobody says "Had", waits, and goes on

@@ -59,6 +59,7 @@ pub fn options(config: &Config) -> Options {
     Options {
         profile: profile.map(|p| serde_json::to_value(p).expect("a profile is plain numbers")),
         regroup: config.wording.regroup.clone(),
+        word_highlight: config.wording.word_highlight,
         ..Options::default()
     }
 }

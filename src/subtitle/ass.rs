@@ -1,11 +1,14 @@
 //! Advanced SubStation Alpha: cues to text. Knows nothing of files or layout.
 
 use super::Cue;
+use super::escape::ass as escape;
 use super::formats::Highlight;
 use super::highlight::stretches;
+use super::scripts::is_right_to_left;
 use super::srt::clean_lines;
 
-/// White with a thin black edge, at the bottom; the second colour is that of words still to be spoken.
+/// White with a thin black edge, at the bottom; the second colour is that of words still to be spoken. The style lacks
+/// its last number, the encoding.
 const HEAD: &str = "\
 [Script Info]
 ScriptType: v4.00+
@@ -18,15 +21,22 @@ PlayResY: 1080
 Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, Italic, \
 Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, \
 MarginV, Encoding
-Style: Default,Arial,64,&H00FFFFFF,&H0080D0FF,&H00000000,&H80000000,0,0,0,0,100,100,0,0,1,3,1,2,96,96,54,1
-
+Style: Default,Arial,64,&H00FFFFFF,&H0080D0FF,&H00000000,&H80000000,0,0,0,0,100,100,0,0,1,3,1,2,96,96,54,";
+const EVENTS: &str = "
 [Events]
 Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 ";
 
+/// libass lays every line out from left to right, which puts the full stop of a Hebrew sentence at its wrong end,
+/// unless the encoding is -1: then the first letter decides.
+fn encoding(cues: &[Cue]) -> i32 {
+    let from_the_right = |line: &String| line.contains(is_right_to_left);
+    if cues.iter().any(|c| c.lines.iter().any(from_the_right)) { -1 } else { 1 }
+}
+
 /// An ASS script. With highlighting each word changes its colour when it is spoken (karaoke tags).
 pub fn render(cues: &[Cue], highlight: Highlight) -> String {
-    let mut out = String::from(HEAD);
+    let mut out = format!("{HEAD}{}\n{EVENTS}", encoding(cues));
     for cue in cues {
         let timed = if highlight == Highlight::On { timed(cue) } else { None };
         let text = timed.unwrap_or_else(|| {
@@ -48,11 +58,6 @@ fn stamp(ms: i64) -> String {
 
 fn centis(ms: i64) -> i64 {
     (ms.max(0) + 5) / 10
-}
-
-/// Text that holds no override block and no escape: a word joiner keeps a backslash a backslash.
-fn escape(text: &str) -> String {
-    text.replace('\\', "\\\u{2060}").replace('{', "\\{").replace('}', "\\}")
 }
 
 /// Each word with the time until the next in hundredths; what passes before the first word comes first.

@@ -15,6 +15,8 @@ const CUE: f32 = 26.0;
 const UNASKED: f32 = 2_000.0;
 /// A second line.
 const SECOND_LINE: f32 = 6.0;
+/// The part of a line from which on a fragment beside a mark is no stub.
+const STUB: f32 = 0.43;
 
 /// What a cue's end costs there.
 fn cue_end(grade: Grade) -> f32 {
@@ -24,8 +26,9 @@ fn cue_end(grade: Grade) -> f32 {
         Grade::Comma => 18.0,
         Grade::Conjunction => 34.0,
         Grade::Preposition => 44.0,
-        Grade::Of => 56.0,
+        Grade::Of => 62.0,
         Grade::Plain => 70.0,
+        Grade::Near => 95.0,
         Grade::Bound => 125.0,
         Grade::Tight => 180.0,
     }
@@ -41,15 +44,35 @@ fn line_end(grade: Grade) -> f32 {
         Grade::Preposition => 10.0,
         Grade::Of => 13.0,
         Grade::Plain => 18.0,
-        Grade::Bound => 36.0,
-        Grade::Tight => 60.0,
+        Grade::Near => 27.0,
+        Grade::Bound => 45.0,
+        Grade::Tight => 90.0,
     }
+}
+
+/// `- Yes.`
+fn is_turn(text: &str) -> bool {
+    text.strip_prefix(['-', '–', '—']).is_some_and(|rest| rest.starts_with(' '))
+}
+
+/// For each boundary the nearest ones with a mark before and after it.
+fn marks(grades: &[Grade]) -> Vec<(usize, usize)> {
+    let mut marks = vec![(0, grades.len()); grades.len()];
+    for k in 1..grades.len() {
+        marks[k].0 = if grades[k - 1] <= Grade::Comma { k - 1 } else { marks[k - 1].0 };
+    }
+    for k in (0..grades.len().saturating_sub(1)).rev() {
+        marks[k].1 = if grades[k + 1] <= Grade::Comma { k + 1 } else { marks[k + 1].1 };
+    }
+    marks
 }
 
 /// The units with everything that the cost of a cue needs, in sums, so that a cue is judged in constant time.
 pub struct Costs<'a> {
     pub units: &'a [Unit],
     pub profile: &'a Profile,
+    /// The end of the media.
+    until_ms: Option<i64>,
     columns: usize,
     cps: f64,
     grades: Vec<Grade>,
@@ -60,6 +83,10 @@ pub struct Costs<'a> {
     inner: Vec<f32>,
     /// Number of sentence ends among the boundaries up to `k`.
     sentences: Vec<u32>,
+    /// Whether another speaker begins there: the text says so by a dash. Each has a line.
+    turns: Vec<bool>,
+    /// The nearest boundaries with a mark, before and after `k`.
+    marks: Vec<(usize, usize)>,
     /// What somebody's own regrouping puts before each unit.
     seams: Option<Vec<Seam>>,
     /// Number of its cuts up to `k`.
@@ -72,6 +99,7 @@ impl<'a> Costs<'a> {
         language: Language,
         profile: &'a Profile,
         seams: Option<Vec<Seam>>,
+        until_ms: Option<i64>,
     ) -> Costs<'a> {
         let grades = grades(units, language);
         let mut cuts = Vec::new();
@@ -81,6 +109,7 @@ impl<'a> Costs<'a> {
         let mut costs = Costs {
             units,
             profile,
+            until_ms,
             columns: profile.columns(language),
             cps: profile.chars_per_second(language),
             grades,
@@ -88,6 +117,8 @@ impl<'a> Costs<'a> {
             chars: vec![0],
             inner: vec![0.0],
             sentences: vec![0],
+            turns: units.iter().map(|u| is_turn(&u.text)).collect(),
+            marks: Vec::new(),
             seams,
             cuts,
         };
@@ -104,7 +135,20 @@ impl<'a> Costs<'a> {
             costs.inner.push(costs.inner[k - 1] + inside);
             costs.sentences.push(costs.sentences[k - 1] + u32::from(sentence));
         }
+        costs.marks = marks(&costs.grades);
         costs
+    }
+
+    /// How much a break before unit `k` cuts off behind a mark or before the next, of the text `i..j`: "In this mode,
+    /// everything | you say", "I told you | today: go". 1 is the worst.
+    fn stub(&self, i: usize, k: usize, j: usize) -> f32 {
+        if self.grades[k] <= Grade::Comma {
+            return 0.0;
+        }
+        let (before, after) = self.marks[k];
+        let tail = if before > i { self.width(before, k) } else { self.columns };
+        let head = if after < j { self.width(k, after) } else { self.columns };
+        (1.0 - tail.min(head) as f32 / (STUB * self.columns as f32)).max(0.0)
     }
 
     /// The silence before unit `k`.
@@ -127,10 +171,16 @@ impl<'a> Costs<'a> {
         if let Some(k) = self.own_line(i, j) {
             return Some((k, 0.0));
         }
+        let two = self.profile.max_lines > 1;
+        let mut turns = (i + 1..j).filter(|k| self.turns[*k]);
+        if let Some(k) = turns.next() {
+            let fits = two && turns.next().is_none() && self.fits(i, k) && self.fits(k, j);
+            return fits.then_some((k, SECOND_LINE));
+        }
         if self.fits(i, j) {
             return Some((j, 0.0));
         }
-        if self.profile.max_lines < 2 {
+        if !two {
             return None;
         }
         let mut best: Option<(usize, f32)> = None;
@@ -144,7 +194,7 @@ impl<'a> Costs<'a> {
             let (upper, lower) = (self.width(i, k) as f32, self.width(k, j) as f32);
             let lean = (upper - lower) / (upper + lower);
             let balance = if lean > 0.0 { 3.0 + 35.0 * lean * lean } else { 32.0 * lean * lean };
-            let cost = SECOND_LINE + line_end(self.grades[k]) + balance;
+            let cost = SECOND_LINE + line_end(self.grades[k]) + balance + 16.0 * self.stub(i, k, j);
             if best.is_none_or(|b| cost < b.1) {
                 best = Some((k, cost));
             }
@@ -207,8 +257,8 @@ impl<'a> Costs<'a> {
         let inside = self.sentences[j - 1] - self.sentences[i];
         // "… said he. And then the" | "house fell": the start of a sentence belongs to its rest.
         let torn = if inside > 0 && self.grades[j] > Grade::Comma { 45.0 } else { 0.0 }
-            + if inside > 0 && self.grades[j] == Grade::Comma { 12.0 } else { 0.0 };
-        (cue_end(self.grades[j]) + torn) * (1.0 - relief)
+            + if inside > 0 && self.grades[j] == Grade::Comma { 24.0 } else { 0.0 };
+        (cue_end(self.grades[j]) + torn + 40.0 * self.stub(i, j, self.units.len())) * (1.0 - relief)
     }
 
     /// Whole at both ends: a sentence, or what silence cuts off.
@@ -247,7 +297,7 @@ impl<'a> Costs<'a> {
         let latest_ms = self.units[j - 1].end_ms + profile.linger_ms;
         let room_ms = match self.units.get(j) {
             Some(next) => latest_ms.min(next.start_ms - profile.gap_ms),
-            None => latest_ms.max(start_ms + profile.min_ms),
+            None => latest_ms.max(start_ms + profile.min_ms).min(self.until_ms.unwrap_or(i64::MAX)),
         };
         let shown = (room_ms - start_ms).max(1) as f32;
         let min = profile.min_ms as f32;

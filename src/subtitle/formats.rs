@@ -1,6 +1,5 @@
 //! Every way a transcript is written. Knows nothing of files or HTTP.
 
-use super::highlight::stretches;
 use super::scripts::joined;
 use super::srt::clean_lines;
 use super::{Cue, Error, Transcript, ass, lrc, srt, vtt};
@@ -25,12 +24,18 @@ pub enum Format {
     Ass,
 }
 
-/// Whether each word is marked while it is spoken, in the formats that can.
+/// Whether each word is marked while it is spoken, in the formats that can: `srt`, `vtt`, `lrc`, `ass`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Highlight {
     #[default]
     Off,
     On,
+}
+
+impl From<bool> for Highlight {
+    fn from(on: bool) -> Highlight {
+        if on { Highlight::On } else { Highlight::Off }
+    }
 }
 
 impl Format {
@@ -106,8 +111,7 @@ impl FromStr for Format {
 /// The transcript as a file's text.
 pub fn render(t: &Transcript, format: Format, word_highlight: Highlight) -> String {
     match format {
-        Format::Srt if word_highlight == Highlight::On => srt::render(&underlined(&t.cues)),
-        Format::Srt => srt::render(&t.cues),
+        Format::Srt => srt::render(&t.cues, word_highlight),
         Format::Vtt => vtt::render(&t.cues, word_highlight),
         Format::Txt => texts(t).iter().map(|text| format!("{text}\n")).collect(),
         Format::Tsv => tsv(t),
@@ -131,35 +135,6 @@ fn tsv(t: &Transcript) -> String {
     let mut out = String::from("start\tend\ttext\n");
     for cue in &t.cues {
         out.push_str(&format!("{}\t{}\t{}\n", cue.start_ms, cue.end_ms, text(cue)));
-    }
-    out
-}
-
-/// Each cue once for each of its words, that word underlined: SubRip knows no times inside a cue.
-fn underlined(cues: &[Cue]) -> Vec<Cue> {
-    let mut out = Vec::new();
-    for cue in cues {
-        let Some(stretches) = stretches(cue) else {
-            out.push(cue.clone());
-            continue;
-        };
-        let words: Vec<usize> = (0..stretches.len()).filter(|k| stretches[*k].word.is_some()).collect();
-        let start = |n: usize| {
-            let word = words.get(n).and_then(|k| stretches[*k].word);
-            if n == 0 {
-                cue.start_ms
-            } else {
-                word.map_or(cue.end_ms, |w| w.start_ms.clamp(cue.start_ms, cue.end_ms))
-            }
-        };
-        for (n, marked) in words.iter().enumerate().filter(|(n, _)| start(n + 1) > start(*n)) {
-            let mut lines = vec![String::new(); cue.lines.len()];
-            for (k, stretch) in stretches.iter().enumerate() {
-                let open = if k == *marked { ("<u>", "</u>") } else { ("", "") };
-                lines[stretch.line].push_str(&format!("{}{}{}", open.0, stretch.text, open.1));
-            }
-            out.push(Cue { start_ms: start(n), end_ms: start(n + 1), lines, words: Vec::new() });
-        }
     }
     out
 }

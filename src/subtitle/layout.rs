@@ -46,7 +46,7 @@ fn lay_out(
         return Vec::new();
     }
     let seams = regroup.map(|r| regroup::seams(&mut units, language, profile.pause_ms, r));
-    let costs = Costs::new(&units, language, profile, seams);
+    let costs = Costs::new(&units, language, profile, seams, until_ms);
     let spans = cheapest(&costs);
     let cps = profile.chars_per_second(language);
     let lines: Vec<Vec<String>> = spans.iter().map(|(i, j)| lines(&costs, *i, *j)).collect();
@@ -56,7 +56,8 @@ fn lay_out(
         .map(|((i, j), lines)| Spoken {
             start_ms: units[*i].start_ms,
             end_ms: units[*j - 1].end_ms,
-            reading_ms: (characters(lines) as f64 * 1000.0 / cps).ceil() as i64,
+            // One more, so that whoever measures in seconds finds it no faster either.
+            reading_ms: (characters(lines) as f64 * 1000.0 / cps).ceil() as i64 + 1,
         })
         .collect();
     let times = times(&spoken, profile, until_ms);
@@ -155,5 +156,7 @@ fn line(units: &[Unit]) -> String {
     text
 }
 
+#[cfg(test)]
+mod limits;
 #[cfg(test)]
 mod tests;

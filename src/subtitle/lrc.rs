@@ -1,6 +1,7 @@
 //! LRC, the lyrics format of music players: cues to text. Knows nothing of files or layout.
 
 use super::Cue;
+use super::escape::lrc as escape;
 use super::formats::Highlight;
 use super::highlight::stretches;
 use super::scripts::{joined, seam};
@@ -14,7 +15,7 @@ pub fn render(cues: &[Cue], highlight: Highlight) -> String {
     let mut out = String::new();
     for (k, cue) in cues.iter().enumerate() {
         let timed = if highlight == Highlight::On { timed(cue) } else { None };
-        let text = timed.unwrap_or_else(|| joined(&clean_lines(&cue.lines)));
+        let text = timed.unwrap_or_else(|| escape(&joined(&clean_lines(&cue.lines))));
         if text.is_empty() {
             continue;
         }
@@ -43,7 +44,7 @@ fn timed(cue: &Cue) -> Option<String> {
         if let Some(word) = stretch.word {
             out.push_str(&format!("<{}>", stamp(word.start_ms.clamp(cue.start_ms, cue.end_ms))));
         }
-        out.push_str(stretch.text);
+        out.push_str(&escape(stretch.text));
     }
     Some(out)
 }

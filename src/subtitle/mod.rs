@@ -7,6 +7,7 @@ pub mod clean;
 mod cost;
 pub mod cue;
 mod error;
+mod escape;
 pub mod formats;
 mod highlight;
 pub mod layout;

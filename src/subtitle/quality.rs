@@ -96,9 +96,15 @@ impl fmt::Display for Quality {
         for reason in &self.reasons {
             writeln!(f, "  {reason}")?;
         }
-        for rule in self.report.rules.iter().filter(|r| r.violations > 0) {
-            let kind = if rule.hard { "hard" } else { "soft" };
-            writeln!(f, "  {} ({kind}): {} of {}", rule.name, rule.violations, rule.checked)?;
+        for hard in [true, false] {
+            let (kind, broken) = match hard {
+                true => ("hard limits", self.report.hard_violations),
+                false => ("soft limits", self.report.soft_violations),
+            };
+            writeln!(f, "  {kind}: broken {broken} times")?;
+            for rule in self.report.rules.iter().filter(|r| r.hard == hard) {
+                writeln!(f, "    {:<14} {:>4} of {}", rule.name, rule.violations, rule.checked)?;
+            }
         }
         for s in &self.doubtful {
             let what = s.doubt.as_deref().unwrap_or("speech without words");
@@ -156,6 +162,15 @@ mod tests {
             check(0.95, None, 2_000).to_string().contains("listen at 0.0 s to 3.0 s: speech without words")
         );
         assert_eq!(check(0.3, Some("loop"), 2_800).score, 0);
+    }
+
+    #[test]
+    fn a_terminal_shows_each_rule_with_its_count() {
+        let text = check(0.95, None, 0).to_string();
+        assert!(text.starts_with("score 100 of 100, 1 cues, by the limits of 'netflix'\n"), "{text}");
+        for line in ["hard limits: broken 0 times", "line_length       0 of 1", "reading_speed     0 of 1"] {
+            assert!(text.contains(line), "no '{line}' in:\n{text}");
+        }
     }
 
     #[test]

@@ -82,6 +82,12 @@ pub fn seam(before: &str, after: &str) -> &'static str {
     }
 }
 
+/// Hebrew, Arabic, Syriac, Thaana, N'Ko and their presentation forms (bidirectional classes R and AL, UAX #9).
+pub fn is_right_to_left(c: char) -> bool {
+    matches!(u32::from(c),
+        0x0590..=0x08FF | 0xFB1D..=0xFDFF | 0xFE70..=0xFEFC | 0x10800..=0x10FFF | 0x1E800..=0x1EFFF)
+}
+
 /// Letters, digits and symbols that are spoken; false for punctuation.
 pub fn is_spoken(c: char) -> bool {
     c.is_alphanumeric()

@@ -5,6 +5,9 @@ use super::Profile;
 /// The least time between the starts of two cues beyond the gap: words that share one time are spread by it.
 const LEAST_MS: i64 = 100;
 
+/// How long the last cue may stand after the media's end, if it must.
+const OVER_MS: i64 = 200;
+
 /// Silence after the last word that reading may have even where it is not needed.
 const TAIL_MS: i64 = 150;
 
@@ -32,9 +35,8 @@ pub fn times(spoken: &[Spoken], profile: &Profile, until_ms: Option<i64>) -> Vec
         let earliest = starts.last().map_or(0, |before| before + LEAST_MS + profile.gap_ms);
         starts.push(s.start_ms.max(earliest));
     }
-    if let (Some(until), Some(k)) = (until_ms, starts.len().checked_sub(1)) {
-        let earliest = k.checked_sub(1).map_or(0, |before| starts[before] + profile.min_ms + profile.gap_ms);
-        starts[k] = starts[k].min((until - profile.min_ms).max(earliest));
+    if let Some(until) = until_ms {
+        draw_back(&mut starts, until, profile);
     }
     let ends = |k: usize| match starts.get(k + 1) {
         Some(next) => end(starts[k], *next, &spoken[k], profile),
@@ -44,6 +46,23 @@ pub fn times(spoken: &[Spoken], profile: &Profile, until_ms: Option<i64>) -> Vec
         }
     };
     (0..starts.len()).map(|k| (starts[k], ends(k))).collect()
+}
+
+/// Moves the last cue to where it can be read before the media end, and those before it out of its way.
+///
+/// The cue before it keeps its least time as long as the last one ends hardly after the media.
+fn draw_back(starts: &mut [i64], until: i64, profile: &Profile) {
+    let Some(last) = starts.len().checked_sub(1) else { return };
+    let room = last.checked_sub(1).map_or(0, |before| starts[before] + profile.min_ms + profile.gap_ms);
+    let mut latest = (until - profile.min_ms).max(room.min(until.saturating_add(OVER_MS) - profile.min_ms));
+    for k in (0..=last).rev() {
+        if starts[k] <= latest {
+            return;
+        }
+        // So many cues come before it, whatever the media's end.
+        starts[k] = latest.max(k as i64 * (LEAST_MS + profile.gap_ms));
+        latest = starts[k] - LEAST_MS - profile.gap_ms;
+    }
 }
 
 /// Where a cue would end if none came after it.
@@ -107,6 +126,11 @@ mod tests {
     fn the_last_cue_ends_with_the_media() {
         check(&[(0, 2000, 2400)], Some(2100), &[(0, 2100)]);
         check(&[(1700, 2000, 2400)], Some(2100), &[(1267, 2100)]);
+        // The one before has room, has hardly any, has none.
+        check(&[(0, 900, 0), (1900, 2000, 0)], Some(2000), &[(0, 1084), (1167, 2000)]);
+        check(&[(200, 900, 0), (1900, 2000, 0)], Some(2000), &[(200, 1084), (1167, 2000)]);
+        check(&[(1000, 1500, 0), (1900, 2000, 0)], Some(2000), &[(1000, 1284), (1367, 2200)]);
+        check(&[(1800, 1900, 0), (1900, 2000, 0)], Some(2000), &[(1184, 1284), (1367, 2200)]);
     }
 
     #[test]

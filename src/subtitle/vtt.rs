@@ -1,6 +1,7 @@
 //! WebVTT: cues to text. Knows nothing of files or layout. Source: W3C WebVTT.
 
 use super::Cue;
+use super::escape::vtt as escape;
 use super::formats::Highlight;
 use super::highlight::stretches;
 use super::srt::{clean_lines, stamp};
@@ -18,10 +19,6 @@ pub fn render(cues: &[Cue], highlight: Highlight) -> String {
         }
     }
     out
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// The lines with a time tag before each word but the first; tags rise strictly and lie inside the cue.

@@ -18,7 +18,7 @@ use transcriptord::pool::status::{PoolStatus, WorkerStatus};
 use transcriptord::queue::{Again, ClaimAsk, Outcome, Queue};
 use transcriptord::spool::Spool;
 use transcriptord::store::Store;
-use transcriptord::subtitle::{Cue, Transcript};
+use transcriptord::subtitle::{Cue, Transcript, Word};
 
 /// Nothing in a test takes longer unless it hangs.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -151,11 +151,20 @@ pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 }
 
 pub fn transcript(lines: &[&str]) -> Outcome {
+    let words = |line: &str, start_ms: i64| {
+        let word = |(k, w): (i64, &str)| Word {
+            text: format!(" {w}"),
+            start_ms: start_ms + k * 100,
+            end_ms: start_ms + k * 100 + 90,
+            p: 1.0,
+        };
+        (0..).zip(line.split_whitespace()).map(word).collect()
+    };
     let cues = lines.iter().zip(0..).map(|(line, i)| Cue {
         start_ms: i * 2000,
         end_ms: i * 2000 + 1500,
         lines: vec![line.to_string()],
-        words: Vec::new(),
+        words: words(line, i * 2000),
     });
     let transcript = Transcript {
         language: Language::ENGLISH,

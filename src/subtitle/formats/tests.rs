@@ -57,9 +57,38 @@ fn japanese() -> Transcript {
     }
 }
 
+/// What some format or its players would take for markup, two scripts written from the right, and faces.
+fn marks() -> Transcript {
+    let line = |(k, lines): (i64, &[&str])| {
+        let (start_ms, end_ms) = (k * 3_000, k * 3_000 + 2_000);
+        let words: Vec<&str> = lines.iter().flat_map(|l| l.split(' ')).collect();
+        let word = |(n, text): (usize, &&str)| Word {
+            text: format!(" {text}"),
+            start_ms: start_ms + n as i64 * 200,
+            end_ms: start_ms + n as i64 * 200 + 200,
+            p: 1.0,
+        };
+        let words = words.iter().enumerate().map(word).collect();
+        Cue { start_ms, end_ms, lines: lines.iter().map(|l| l.to_string()).collect(), words }
+    };
+    let cues: [&[&str]; 6] = [
+        &["<i>No</i> & &lt;b&gt;", "5 < 6 <3 R&D"],
+        &["{\\an8}Top\\Nnotch", "{Y:i} {} \\o/"],
+        &["[12:30.00] <00:01.00>", "[ar: nobody] [sic]"],
+        &["00:00:09,000 --> 00:00:10,000", "WEBVTT NOTE"],
+        &["שלום, עולם!", "مرحبا (بالعالم)؟"],
+        &["👩‍👩‍👧 🇩🇪 ♪ la", "‘quoted’ — e\u{301}té"],
+    ];
+    Transcript { cues: (0..).zip(cues).map(line).collect(), duration_ms: 20_000, ..english() }
+}
+
+/// `UPDATE_GOLDEN=1` writes the file anew.
 fn check(transcript: &Transcript, format: Format, highlight: Highlight, golden: &str) {
     let path = format!("{}/tests/golden/subtitle/{golden}", env!("CARGO_MANIFEST_DIR"));
     let written = render(transcript, format, highlight);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &written).unwrap();
+    }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(written == expected, "{golden} differs; it would now read:\n{written}");
 }
@@ -69,6 +98,7 @@ fn every_format_is_the_golden_one() {
     for format in Format::ALL {
         check(&english(), *format, Highlight::Off, &format!("english.{format}"));
         check(&japanese(), *format, Highlight::Off, &format!("japanese.{format}"));
+        check(&marks(), *format, Highlight::Off, &format!("marks.{format}"));
     }
 }
 
@@ -77,6 +107,7 @@ fn words_are_highlighted_where_a_format_can() {
     for format in [Format::Srt, Format::Vtt, Format::Lrc, Format::Ass] {
         check(&english(), format, Highlight::On, &format!("english.words.{format}"));
         check(&japanese(), format, Highlight::On, &format!("japanese.words.{format}"));
+        check(&marks(), format, Highlight::On, &format!("marks.words.{format}"));
     }
 }
 
