@@ -3,7 +3,7 @@
 
 use super::guard::{self, Doubt};
 use super::reader::Window;
-use super::{unheard, words};
+use super::{echo, unheard, words};
 use crate::audio::PER_MS;
 use crate::engine::{Ask, Context, Error, Heard, Session, Sound};
 use crate::job::Preset;
@@ -69,15 +69,18 @@ pub fn hear(
         ask.language = language(session, sound, ask.language)?;
     }
     let ask = &ask;
-    let mut heard = session.transcribe(sound, ask, stop)?;
+    let mut heard = look(session, sound, ask, stop)?;
     let again = match guard::doubt(&heard, speech_ms) {
         None => false,
         Some(Doubt::Unsure) => preset != Preset::Fast,
         Some(_) => true,
     };
     if again {
-        let careful = Ask { beam: CAREFUL_BEAM, context: Context::Whole, ..ask.clone() };
-        let second = session.transcribe(sound, &careful, stop)?;
+        // What is plainly wrong may be the prompt's doing.
+        let unsure = guard::doubt(&heard, speech_ms) == Some(Doubt::Unsure);
+        let prompt = ask.prompt.clone().filter(|_| unsure);
+        let careful = Ask { beam: CAREFUL_BEAM, context: Context::Whole, prompt, ..ask.clone() };
+        let second = look(session, sound, &careful, stop)?;
         heard = guard::better(heard, second, speech_ms);
     }
     heard = guard::purge(heard, speech_ms);
@@ -100,6 +103,20 @@ pub fn hear(
     };
     heard.words = words::place(heard.words, &window.map, &window.speech);
     Ok((heard, stretch))
+}
+
+/// Decodes a window; a second time without the prompt where the words may be nothing but the prompt's.
+fn look(session: &mut dyn Session, sound: Sound<'_>, ask: &Ask, stop: &AtomicBool) -> Result<Heard, Error> {
+    let heard = session.transcribe(sound, ask, stop)?;
+    let suspect = ask.prompt.as_ref().and_then(|prompt| echo::suspect(&heard.words, prompt));
+    let Some(doubted) = suspect else { return Ok(heard) };
+    let bare = session.transcribe(sound, &unprompted(ask), stop)?;
+    Ok(if echo::is_confirmed(&heard.words[doubted], &bare.words) { heard } else { bare })
+}
+
+/// The same without a prompt.
+pub(super) fn unprompted(ask: &Ask) -> Ask {
+    Ask { prompt: None, ..ask.clone() }
 }
 
 /// The language of a window: `usual`, unless the odds are clearly for another.
@@ -146,7 +163,8 @@ fn alone(
     let to = (stretch.end + LEAD_MS * PER_MS).min(sound.samples.len() as i64);
     let speech = std::iter::once(stretch.start - from..stretch.end - from).collect::<Vec<_>>();
     let part = Sound { samples: &sound.samples[from as usize..to as usize], speech: &speech };
-    let heard = session.transcribe(part, &Ask { beam: CAREFUL_BEAM, ..ask.clone() }, stop)?;
+    // Short sounds are where a prompt is repeated.
+    let heard = session.transcribe(part, &Ask { beam: CAREFUL_BEAM, ..unprompted(ask) }, stop)?;
     let doubt = guard::doubt(&heard, (stretch.end - stretch.start) / PER_MS);
     let believed = if heard.words.len() < FEW { BELIEVED_OF_FEW } else { BELIEVED };
     if heard.avg_logprob < believed || doubt.is_some_and(|d| d != Doubt::Unsure) {
