@@ -200,6 +200,16 @@ pub enum Source {
 pub struct Options {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub initial_prompt: Option<String>,
+    /// Words and names that may come up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hotwords: Vec<String>,
+    /// Names and title of the film, as a prompt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Where the file has several tracks and nothing says which one is meant: the first of these languages that is
+    /// there is heard.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub audio_languages: Vec<Language>,
     /// A model asked for by name or path; `None` lets preset and configuration choose.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,

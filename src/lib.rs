@@ -23,3 +23,4 @@ pub mod serve;
 pub mod spool;
 pub mod store;
 pub mod subtitle;
+pub mod title;

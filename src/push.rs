@@ -45,6 +45,8 @@ pub struct Settings {
     pub preset: Preset,
     /// What each job is asked with.
     pub options: Options,
+    /// Whisper is told the film's title and names too.
+    pub prompt_from_title: bool,
     pub max_retries: u32,
     /// Between two questions.
     pub interval: Duration,

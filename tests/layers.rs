@@ -18,6 +18,7 @@ const FLOORS: &[&[&str]] = &[
         "handover",
         "notify",
         "library",
+        "title",
     ],
     &["queue", "settings"],
     &["pool", "scan", "housekeeping", "push"],
@@ -51,6 +52,7 @@ const DOORS: &[(&str, &str)] = &[
     ("nvml_wrapper", "device"),
     ("sysinfo", "device"),
     ("argh", "cli"),
+    ("quick_xml", "title"),
 ];
 
 const LONGEST: usize = 400;

@@ -47,6 +47,7 @@ impl Bench {
         let settings = Settings {
             library: Library { roots: vec![here], mapping },
             options: Options::default(),
+            prompt_from_title: false,
             preset: Preset::Fast,
             max_retries: 1,
             interval: Duration::from_secs(15 * 60),

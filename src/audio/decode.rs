@@ -1,8 +1,8 @@
 //! Any media as samples, through a pipe from ffmpeg. Knows nothing of which track is the right one.
 
-use super::probe::Layout;
+use super::probe::Track;
 use super::raw::append_s16le;
-use super::{Error, Pcm};
+use super::{Error, PER_MS, Pcm, mix};
 use ffmpeg_sidecar::child::FfmpegChild;
 use ffmpeg_sidecar::command::FfmpegCommand;
 use std::ffi::OsString;
@@ -20,30 +20,32 @@ pub struct Decoder {
     path: PathBuf,
     bytes: Vec<u8>,
     any: bool,
+    /// Samples of silence still to come before the first sound.
+    lead: i64,
     /// Begun somewhere else than at the start: there may be nothing behind it.
     later: bool,
 }
 
-/// In surround sound the dialogue is in the centre; the sides carry music and a little of everything.
-const SURROUND: &str = "pan=mono|c0=0.6*FC+0.2*FL+0.2*FR";
-
-/// Starts ffmpeg on the audio track `track` (counted from 0 among the audio streams), `start_ms` into the file.
+/// Fills holes with silence, so that a sample's number is its time in the film.
 ///
-/// The track's own start is kept: `first_pts=0` puts silence where a track begins late, and `async=1`
-/// fills holes, so that a sample's number is its time in the film.
-pub fn open(path: &Path, track: u32, layout: Layout, start_ms: i64) -> Result<Decoder, Error> {
+/// Not with `first_pts=0` for the beginning: where the channels change in the midst of a track, as in recorded
+/// broadcasts, ffmpeg makes its filters anew, and they would put all the time before in once more; and of an MPEG stream
+/// it counts from the first sound on, not from the first picture.
+const FILLED: &str = "aresample=async=1";
+
+/// Starts ffmpeg on an audio track, `start_ms` into the file. Silence stands before `begins_ms`, where the track's sound
+/// begins.
+pub fn open(path: &Path, track: &Track, begins_ms: i64, start_ms: i64) -> Result<Decoder, Error> {
     let mut command = FfmpegCommand::new();
     command.hide_banner().args(["-nostdin", "-loglevel", "error"]);
     if start_ms > 0 {
         command.seek(format!("{start_ms}ms"));
     }
-    let filter = match layout {
-        Layout::Surround => format!("aresample=async=1:first_pts=0,{SURROUND}"),
-        Layout::Plain => "aresample=async=1:first_pts=0".to_owned(),
-    };
+    let mixed = mix::filter(track.channels as usize, track.layout.as_deref());
+    let filter = mixed.map_or(FILLED.to_owned(), |mixed| format!("{mixed},{FILLED}"));
     let mut child = command
         .input(as_file_url(path))
-        .args(["-map", &format!("0:a:{track}"), "-vn", "-sn", "-dn"])
+        .args(["-map", &format!("0:a:{}", track.index), "-vn", "-sn", "-dn"])
         .args(["-af", &filter, "-ac", "1", "-ar", "16000"])
         .args(["-f", "s16le", "-acodec", "pcm_s16le", "-"])
         .spawn()
@@ -72,6 +74,7 @@ pub fn open(path: &Path, track: u32, layout: Layout, start_ms: i64) -> Result<De
         path: path.to_owned(),
         bytes: Vec::new(),
         any: false,
+        lead: (begins_ms - start_ms.max(0)).max(0) * PER_MS,
         later: start_ms > 0,
     })
 }
@@ -97,6 +100,12 @@ impl Decoder {
 
 impl Pcm for Decoder {
     fn read(&mut self, out: &mut Vec<f32>, max: usize) -> Result<usize, Error> {
+        let silent = self.lead.min(max as i64);
+        if silent > 0 {
+            self.lead -= silent;
+            out.extend(std::iter::repeat_n(0.0, silent as usize));
+            return Ok(silent as usize);
+        }
         self.bytes.clear();
         let wanted = (max * 2) as u64;
         (&mut self.stdout).take(wanted).read_to_end(&mut self.bytes).map_err(|e| Error::io(&self.path, e))?;

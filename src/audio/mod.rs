@@ -4,14 +4,16 @@
 //! (`wav`), and everything else through an ffmpeg pipe (`decode`). Nothing here holds a whole file.
 
 pub mod decode;
+mod mix;
 pub mod onset;
 pub mod probe;
 pub mod raw;
 pub mod silences;
+mod start;
 pub mod wav;
 pub mod windows;
 
-use crate::language::Language;
+pub use probe::Wish;
 use std::path::{Path, PathBuf};
 
 /// Samples per second, everywhere behind this door.
@@ -45,8 +47,8 @@ pub enum Error {
     NotMedia { path: PathBuf, why: String },
     #[error("{0}: has no audio track")]
     NoAudio(PathBuf),
-    #[error("{path}: has no audio track {track}, there are {count} (numbered from 0)")]
-    NoTrack { path: PathBuf, track: u32, count: usize },
+    #[error("{path}: has no audio track {track}, they are numbered from 0: {there}")]
+    NoTrack { path: PathBuf, track: u32, there: String },
     #[error("{path}: decoding broke off: {why}")]
     Broken { path: PathBuf, why: String },
 }
@@ -72,33 +74,34 @@ pub struct Opened {
     pub pcm: Box<dyn Pcm>,
     /// Length of the whole sound; 0 when the container does not say.
     pub duration_ms: i64,
+    /// The length of this track's sound where the container says it for sure and the end may be missing; else 0.
+    pub promised_ms: i64,
 }
 
 /// Opens raw s16le mono 16 kHz samples without a header, as Bazarr sends them, from `start_ms` on.
 pub fn open_raw(path: &Path, start_ms: i64) -> Result<Opened, Error> {
     let (pcm, samples) = raw::open(path, start_ms * PER_MS)?;
-    Ok(Opened { pcm: Box::new(pcm), duration_ms: samples / PER_MS })
+    Ok(Opened { pcm: Box::new(pcm), duration_ms: samples / PER_MS, promised_ms: 0 })
 }
 
-/// Opens a media file from `start_ms` on; `track` counts its audio streams from 0, `None` takes the best for speech in
-/// the language `wanted`.
+/// Opens a media file from `start_ms` on; of several audio tracks the one that the wish means.
 ///
 /// WAV is read here; what our reader does not know of it, and all else, goes to ffmpeg.
-pub fn open_media(
-    path: &Path,
-    track: Option<u32>,
-    wanted: Option<Language>,
-    start_ms: i64,
-) -> Result<Opened, Error> {
-    if track.unwrap_or(0) == 0
+pub fn open_media(path: &Path, wish: Wish<'_>, start_ms: i64) -> Result<Opened, Error> {
+    if wish.track.unwrap_or(0) == 0
         && let Some((pcm, duration_ms)) = wav::open(path, start_ms)?
     {
-        return Ok(Opened { pcm: Box::new(pcm), duration_ms });
+        return Ok(Opened { pcm: Box::new(pcm), duration_ms, promised_ms: duration_ms });
     }
     let media = probe::probe(path)?;
-    let chosen = media.choose(path, track, wanted)?;
-    let pcm = decode::open(path, chosen.index, chosen.layout, start_ms)?;
-    Ok(Opened { pcm: Box::new(pcm), duration_ms: media.duration_ms })
+    let chosen = media.choose(path, wish)?;
+    let first = start::first_frame_ms(path, chosen.index).unwrap_or(media.begins_ms);
+    let begins_ms = (first - media.begins_ms).max(0);
+    // A time stamp behind the end is nonsense, not hours of silence.
+    let begins_ms = if (1..begins_ms).contains(&media.duration_ms) { 0 } else { begins_ms };
+    let pcm = decode::open(path, chosen, begins_ms, start_ms)?;
+    let promised_ms = media.promised_ms(chosen, begins_ms);
+    Ok(Opened { pcm: Box::new(pcm), duration_ms: media.duration_ms, promised_ms })
 }
 
 /// What cannot be read here for want of a tool, one sentence each.

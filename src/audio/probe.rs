@@ -3,20 +3,12 @@
 use super::Error;
 use crate::language::Language;
 use serde::Deserialize;
+use std::fmt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// How the channels are to be mixed to one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
-    /// Their mean.
-    Plain,
-    /// With a centre and two sides in front: the centre counts most.
-    Surround,
-}
-
 /// An audio stream of a file.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Track {
     /// Among the audio streams, from 0: ffmpeg's `0:a:index`.
     pub index: u32,
@@ -25,15 +17,31 @@ pub struct Track {
     pub language: Option<String>,
     pub title: Option<String>,
     pub channels: u32,
-    pub layout: Layout,
+    /// ffmpeg's name of how the channels are placed.
+    pub layout: Option<String>,
     pub default: bool,
+    /// Somebody talks about the film, or describes it.
     pub commentary: bool,
+    /// Of the sound alone.
+    pub duration_ms: Option<i64>,
+    /// Where it ends in the film; Matroska says this instead.
+    pub end_ms: Option<i64>,
 }
 
 impl Track {
     /// The tagged language, when it is one that is known.
     pub fn spoken(&self) -> Option<Language> {
         self.language.as_ref().and_then(|tag| tag.parse().ok())
+    }
+}
+
+impl fmt::Display for Track {
+    /// `1 (eng, ac3, 6 channels, "Commentary")`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let language = self.language.as_deref().unwrap_or("language not told");
+        write!(f, "{} ({language}, {}, {} channels", self.index, self.codec, self.channels)?;
+        self.title.iter().try_for_each(|title| write!(f, ", {title:?}"))?;
+        f.write_str(")")
     }
 }
 
@@ -44,27 +52,46 @@ pub struct Media {
     /// 0 when the container does not say.
     pub duration_ms: i64,
     pub is_video: bool,
+    /// The first time stamp of all, which players count from.
+    pub begins_ms: i64,
+    /// The container knows its length for sure, also when its end is missing.
+    pub exact: bool,
+}
+
+/// Which track is meant.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wish<'a> {
+    /// Its number among the audio streams, from 0: nothing else is asked then.
+    pub track: Option<u32>,
+    /// The language that is asked for.
+    pub language: Option<Language>,
+    /// Where that says nothing, the first of these that is there.
+    pub preferred: &'a [Language],
 }
 
 impl Media {
-    /// The track asked for by number; else one tagged with the language `wanted`, else the one marked default, else the
-    /// one with most channels; never a commentary while there is another.
-    pub fn choose(&self, path: &Path, track: Option<u32>, wanted: Option<Language>) -> Result<&Track, Error> {
-        match track {
-            Some(wanted) => self.tracks.iter().find(|t| t.index == wanted).ok_or_else(|| Error::NoTrack {
-                path: path.to_owned(),
-                track: wanted,
-                count: self.tracks.len(),
-            }),
-            None => self
-                .tracks
-                .iter()
-                .max_by_key(|t| {
-                    let speaks = wanted.is_some() && t.spoken() == wanted;
-                    (!t.commentary, speaks, t.default, t.channels, std::cmp::Reverse(t.index))
-                })
-                .ok_or_else(|| Error::NoAudio(path.to_owned())),
+    /// The track asked for by number; else one tagged with the language asked for, else with the first preferred language
+    /// that is there, else the one marked default, else the one with most channels; never a commentary while there is
+    /// another.
+    pub fn choose(&self, path: &Path, wish: Wish<'_>) -> Result<&Track, Error> {
+        if let Some(track) = wish.track {
+            let listed = || self.tracks.iter().map(Track::to_string).collect::<Vec<_>>().join(", ");
+            let missing = || Error::NoTrack { path: path.to_owned(), track, there: listed() };
+            return self.tracks.iter().find(|t| t.index == track).ok_or_else(missing);
         }
+        let order: Vec<Language> = wish.language.iter().chain(wish.preferred).copied().collect();
+        let standing = |t: &&Track| {
+            let liked = t.spoken().and_then(|spoken| order.iter().position(|l| *l == spoken));
+            let liked = liked.map(std::cmp::Reverse);
+            (!t.commentary, liked, t.default, t.channels, std::cmp::Reverse(t.index))
+        };
+        self.tracks.iter().max_by_key(standing).ok_or_else(|| Error::NoAudio(path.to_owned()))
+    }
+
+    /// Where this track's sound ends when nothing is missing; 0 where that is not sure. `start_ms`: where it begins.
+    pub fn promised_ms(&self, track: &Track, start_ms: i64) -> i64 {
+        let end = track.end_ms.or(track.duration_ms.map(|own| own + start_ms));
+        if self.exact { end.unwrap_or(self.duration_ms) } else { 0 }
     }
 }
 
@@ -77,8 +104,14 @@ struct Report {
 
 #[derive(Deserialize)]
 struct Format {
+    #[serde(default)]
+    format_name: String,
+    start_time: Option<String>,
     duration: Option<String>,
 }
+
+/// Containers whose head tells the length; others are read to their end for it, or it is guessed.
+const EXACT: &[&str] = &["matroska", "mov", "flac"];
 
 #[derive(Deserialize)]
 struct Stream {
@@ -98,6 +131,8 @@ struct Stream {
 struct Disposition {
     default: u8,
     comment: u8,
+    descriptions: u8,
+    visual_impaired: u8,
     attached_pic: u8,
 }
 
@@ -107,6 +142,9 @@ struct Tags {
     language: Option<String>,
     #[serde(alias = "TITLE")]
     title: Option<String>,
+    /// Matroska's length of a track, as `01:02:03.456`.
+    #[serde(rename = "DURATION")]
+    duration: Option<String>,
 }
 
 /// Asks ffprobe. Fails when it is missing, or when the file is gone or no media.
@@ -134,48 +172,56 @@ pub fn probe(path: &Path) -> Result<Media, Error> {
     Ok(media)
 }
 
-/// ffmpeg's names of the layouts that have a centre between two sides.
-fn layout(name: Option<&str>) -> Layout {
-    let name = name.unwrap_or_default();
-    let surround = ["3.0", "3.1", "4.0", "4.1", "5.0", "5.1", "6.0", "6.1", "7.0", "7.1"];
-    // `3.0(back)` has no centre in front.
-    if name != "3.0(back)" && surround.contains(&name.split('(').next().unwrap_or_default()) {
-        Layout::Surround
-    } else {
-        Layout::Plain
+/// Milliseconds of `12.345` or `00:00:12.345`.
+fn ms(text: Option<&String>) -> Option<i64> {
+    let mut seconds = 0.0;
+    for part in text?.split(':') {
+        seconds = seconds * 60.0 + part.parse::<f64>().ok()?;
     }
+    Some((seconds * 1000.0) as i64)
 }
 
 fn read(report: Report) -> Media {
-    let ms = |text: &Option<String>| {
-        text.as_ref().and_then(|t| t.parse::<f64>().ok()).map(|s| (s * 1000.0) as i64)
-    };
-    let mut media = Media { tracks: Vec::new(), duration_ms: 0, is_video: false };
-    for stream in &report.streams {
+    let format = report.format.as_ref();
+    let begins_ms = format.and_then(|f| ms(f.start_time.as_ref())).unwrap_or(0);
+    let exact = format.is_some_and(|f| f.format_name.split(',').any(|name| EXACT.contains(&name)));
+    let mut media = Media { tracks: Vec::new(), duration_ms: 0, is_video: false, begins_ms, exact };
+    for stream in report.streams {
         match stream.codec_type.as_deref() {
             Some("video") if stream.disposition.attached_pic == 0 => media.is_video = true,
             Some("audio") => {
-                let title = stream.tags.title.clone();
-                let says = |word| title.as_ref().is_some_and(|t| t.to_lowercase().contains(word));
-                media.duration_ms = media.duration_ms.max(ms(&stream.duration).unwrap_or(0));
-                media.tracks.push(Track {
-                    index: media.tracks.len() as u32,
-                    codec: stream.codec_name.clone().unwrap_or_default(),
-                    language: stream.tags.language.clone(),
-                    channels: stream.channels.unwrap_or(0),
-                    layout: layout(stream.channel_layout.as_deref()),
-                    default: stream.disposition.default != 0,
-                    commentary: stream.disposition.comment != 0 || says("comment") || says("descri"),
-                    title,
-                });
+                let track = track(stream, media.tracks.len() as u32);
+                media.duration_ms = media.duration_ms.max(track.end_ms.or(track.duration_ms).unwrap_or(0));
+                media.tracks.push(track);
             }
             _ => {}
         }
     }
-    if let Some(whole) = report.format.as_ref().and_then(|f| ms(&f.duration)) {
+    if let Some(whole) = format.and_then(|f| ms(f.duration.as_ref())) {
         media.duration_ms = whole;
     }
     media
+}
+
+/// What titles of tracks call a commentary or a description.
+const TALK: &[&str] = &["comment", "kommentar", "descri", "deskri"];
+
+fn track(stream: Stream, index: u32) -> Track {
+    let title = stream.tags.title.as_ref().map(|t| t.to_lowercase()).unwrap_or_default();
+    let marks = &stream.disposition;
+    let marked = marks.comment + marks.descriptions + marks.visual_impaired != 0;
+    Track {
+        index,
+        codec: stream.codec_name.unwrap_or_default(),
+        language: stream.tags.language,
+        title: stream.tags.title,
+        channels: stream.channels.unwrap_or(0),
+        layout: stream.channel_layout,
+        default: marks.default != 0,
+        commentary: marked || TALK.iter().any(|word| title.contains(word)),
+        duration_ms: ms(stream.duration.as_ref()),
+        end_ms: ms(stream.tags.duration.as_ref()),
+    }
 }
 
 #[cfg(test)]
@@ -184,7 +230,7 @@ mod tests {
 
     fn check(json: &str) -> Result<u32, String> {
         let media = read(serde_json::from_str(json).unwrap());
-        media.choose(Path::new("film.mkv"), None, None).map(|t| t.index).map_err(|e| e.to_string())
+        media.choose(Path::new("film.mkv"), Wish::default()).map(|t| t.index).map_err(|e| e.to_string())
     }
 
     #[test]
@@ -200,38 +246,75 @@ mod tests {
         );
     }
 
-    #[test]
-    fn the_track_in_the_language_wanted_goes_before_the_default() {
-        let two = r#"{"streams":[
+    /// Three tracks: Japanese and default, English, and French which is a commentary.
+    fn three() -> Media {
+        let json = r#"{"streams":[
             {"codec_type":"audio","channels":6,"disposition":{"default":1},"tags":{"language":"jpn"}},
             {"codec_type":"audio","channels":2,"tags":{"language":"eng"}},
             {"codec_type":"audio","channels":2,"disposition":{"comment":1},"tags":{"language":"fre"}}]}"#;
-        let media = read(serde_json::from_str(two).unwrap());
-        let check = |wanted: &str, expected| {
-            let chosen = media.choose(Path::new("film.mkv"), None, wanted.parse().ok()).unwrap();
-            assert_eq!(chosen.index, expected, "{wanted}");
+        read(serde_json::from_str(json).unwrap())
+    }
+
+    #[test]
+    fn the_language_asked_for_goes_before_preferred_ones_and_these_before_the_default() {
+        let check = |asked: &str, preferred: &[&str], expected| {
+            let preferred: Vec<Language> = preferred.iter().map(|l| l.parse().unwrap()).collect();
+            let wish = Wish { track: None, language: asked.parse().ok(), preferred: &preferred };
+            let media = three();
+            let chosen = media.choose(Path::new("film.mkv"), wish).unwrap();
+            assert_eq!(chosen.index, expected, "{asked:?} {preferred:?}");
         };
-        check("en", 1);
-        check("ja", 0);
-        check("fr", 0);
-        check("none", 0);
+        check("en", &[], 1);
+        check("ja", &["en"], 0);
+        check("fr", &[], 0);
+        check("", &[], 0);
+        check("", &["en"], 1);
+        check("", &["de", "en", "ja"], 1);
+        check("", &["ja", "en"], 0);
+        check("", &["de", "fr"], 0);
+        check("de", &["en"], 1);
     }
 
     #[test]
-    fn only_layouts_with_a_centre_are_mixed_around_it() {
-        let surround = |name| layout(Some(name)) == Layout::Surround;
-        assert!(surround("5.1(side)") && surround("7.1") && surround("3.0") && !surround("3.0(back)"));
-        assert!(
-            !surround("stereo") && !surround("quad") && !surround("5.1.4x") && layout(None) == Layout::Plain
+    fn a_description_is_known_by_its_marks_and_its_title() {
+        let check = |track: &str, expected| {
+            let json = format!(r#"{{"streams":[{{"codec_type":"audio",{track}}}]}}"#);
+            let media = read(serde_json::from_str(&json).unwrap());
+            assert_eq!(media.tracks[0].commentary, expected, "{track}");
+        };
+        check(r#""disposition":{"visual_impaired":1}"#, true);
+        check(r#""disposition":{"descriptions":1}"#, true);
+        check(r#""disposition":{"default":1}"#, false);
+        check(r#""tags":{"title":"Audiodeskription"}"#, true);
+        check(r#""tags":{"TITLE":"Audio Description"}"#, true);
+        check(r#""tags":{"title":"Surround 5.1"}"#, false);
+    }
+
+    #[test]
+    fn a_length_is_promised_by_containers_that_know_it() {
+        let check = |format: &str, stream: &str, expected| {
+            let json = format!(
+                r#"{{"streams":[{{"codec_type":"audio",{stream}}}],
+                "format":{{"format_name":"{format}","start_time":"-0.021","duration":"60.5"}}}}"#
+            );
+            let media = read(serde_json::from_str(&json).unwrap());
+            assert_eq!(media.begins_ms, -21);
+            assert_eq!(media.promised_ms(&media.tracks[0], 5_000), expected, "{format} {stream}");
+        };
+        check("mov,mp4,m4a", r#""duration":"10.0""#, 15_000);
+        check("matroska,webm", r#""tags":{"DURATION":"00:00:50.250000000"},"duration":"60.5""#, 50_250);
+        check("matroska,webm", r#""tags":{}"#, 60_500);
+        check("mpegts", r#""duration":"10.0""#, 0);
+    }
+
+    #[test]
+    fn a_track_that_is_not_there_is_answered_with_those_that_are() {
+        let wish = Wish { track: Some(3), ..Wish::default() };
+        let error = three().choose(Path::new("a.mkv"), wish).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "a.mkv: has no audio track 3, they are numbered from 0: 0 (jpn, , 6 channels), 1 (eng, , 2 channels), \
+             2 (fre, , 2 channels)"
         );
-    }
-
-    #[test]
-    fn a_track_that_is_not_there_is_named_with_those_that_are() {
-        let one = r#"{"streams":[{"codec_type":"audio"}],"format":{"duration":"12.5"}}"#;
-        let media = read(serde_json::from_str(one).unwrap());
-        assert_eq!(media.duration_ms, 12_500);
-        let error = media.choose(Path::new("a.mkv"), Some(3), None).unwrap_err().to_string();
-        assert_eq!(error, "a.mkv: has no audio track 3, there are 1 (numbered from 0)");
     }
 }

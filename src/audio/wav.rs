@@ -1,6 +1,6 @@
 //! WAV files without ffmpeg: hound reads, rubato resamples. Knows nothing of other containers.
 
-use super::{Error, Pcm, RATE};
+use super::{Error, Pcm, RATE, mix};
 use hound::{SampleFormat, WavReader, WavSpec};
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Resampler};
@@ -18,7 +18,8 @@ const RATES: RangeInclusive<u32> = 1_000..=768_000;
 pub struct Wav {
     reader: WavReader<BufReader<File>>,
     path: PathBuf,
-    channels: usize,
+    /// The part of each channel in the sum.
+    weights: Vec<f32>,
     /// 1 over the largest value of an integer sample; 1 for floats.
     scale: f32,
     float: bool,
@@ -77,8 +78,8 @@ pub fn open(path: &Path, start_ms: i64) -> Result<Option<(Wav, i64)>, Error> {
     let float = spec.sample_format == SampleFormat::Float;
     let scale = if float { 1.0 } else { 1.0 / (1i64 << (spec.bits_per_sample - 1)) as f32 };
     let duration_ms = (frames as i64) * 1000 / rate as i64;
-    let channels = usize::from(spec.channels);
-    Ok(Some((Wav { reader, path: path.to_owned(), channels, scale, float, resampler }, duration_ms)))
+    let weights = mix::weights(usize::from(spec.channels), None);
+    Ok(Some((Wav { reader, path: path.to_owned(), weights, scale, float, resampler }, duration_ms)))
 }
 
 /// Whether hound gives the samples of this kind: of others it opens the file and then fails at the first of them.
@@ -95,15 +96,15 @@ fn sane(sample: f32) -> f32 {
 }
 
 impl Wav {
-    /// Appends up to `frames` frames as the mean of their channels; fewer at the end.
+    /// Appends up to `frames` frames as the sum of their channels by weight; fewer at the end.
     fn mono(&mut self, out: &mut Vec<f32>, frames: usize) -> Result<usize, Error> {
-        let share = self.scale / self.channels as f32;
-        let channels = self.channels;
+        let shares: Vec<f32> = self.weights.iter().map(|weight| weight * self.scale).collect();
+        let channels = shares.len();
         let wanted = frames * channels;
         let before = out.len();
         let (mut sum, mut at) = (0.0f32, 0usize);
         let mut add = |sample: f32| {
-            sum += sample * share;
+            sum += sample * shares[at];
             at += 1;
             if at == channels {
                 out.push(sum);

@@ -34,7 +34,7 @@ pub struct Key {
 
 impl Key {
     pub fn run(self) -> Result<(), Failure> {
-        let config = config::read(&Flags {
+        let config = super::configured(&Flags {
             config: self.config,
             data_dir: self.data_dir,
             listen: self.listen,

@@ -10,6 +10,7 @@ pub mod serve;
 pub mod transcribe;
 pub mod worker;
 
+use crate::config::{self, Config, Flags};
 use argh::FromArgs;
 use std::ffi::OsString;
 use std::io::Write;
@@ -112,6 +113,15 @@ pub fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// The configuration, for a command that has no log: what is no setting is told at once.
+fn configured(flags: &Flags) -> Result<Config, Failure> {
+    let config = config::read(flags)?;
+    for stranger in &config.strangers {
+        eprintln!("transcriptord: warning: {stranger}");
+    }
+    Ok(config)
 }
 
 enum Asked {

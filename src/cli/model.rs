@@ -1,7 +1,7 @@
 //! `transcriptord model`: what is installed, and three ways to get more. Does not know what is inside a model.
 
 use super::{Failure, print, progress};
-use crate::config::{self, Config, Flags};
+use crate::config::{Config, Flags};
 use crate::model::{self, CATALOGUE, WeightType};
 use crate::pool::forms::Outlook;
 use argh::FromArgs;
@@ -108,7 +108,7 @@ impl Command {
 }
 
 fn config(models_dir: Option<String>) -> Result<Config, Failure> {
-    Ok(config::read(&Flags { models_dir, ..Flags::default() })?)
+    super::configured(&Flags { models_dir, ..Flags::default() })
 }
 
 fn folder(models_dir: Option<String>) -> Result<PathBuf, Failure> {

@@ -81,6 +81,7 @@ impl Serve {
             ..Flags::default()
         })?;
         log::start(config.log_level);
+        config.strangers.iter().for_each(|stranger| ::log::warn!("{stranger}"));
         crate::serve::run(config).map_err(Failure::failed)
     }
 }

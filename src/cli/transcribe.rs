@@ -2,7 +2,7 @@
 
 use super::{Failure, log, progress};
 use crate::clock::System;
-use crate::config::{self, Config, Flags};
+use crate::config::{Config, Flags};
 use crate::job::{JobKind, JobState, NewJob, Options, Origin, Preset, Source, Task};
 use crate::language::Language;
 use crate::pool::hints::{self, Order, Report};
@@ -12,6 +12,7 @@ use crate::serve;
 use crate::store::Store;
 use crate::subtitle::quality::Quality;
 use crate::subtitle::{Format, Transcript, formats};
+use crate::title;
 use argh::FromArgs;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -23,7 +24,8 @@ use std::time::Duration;
 
 /// Make subtitles for media files, without a daemon.
 ///
-/// The subtitle goes beside each file, named FILE.LANGUAGE.FORMAT, unless --output says otherwise.
+/// The subtitle goes beside each file, named FILE.LANGUAGE.FORMAT, unless --output says otherwise. A file that has this
+/// name already is replaced; where nobody speaks none is written.
 #[derive(FromArgs)]
 #[argh(
     subcommand,
@@ -43,6 +45,10 @@ pub struct Transcribe {
     /// the language spoken: a code or an English name (default: found out)
     #[argh(option, arg_name = "language")]
     pub language: Option<String>,
+    /// the audio track to hear, counted from 0 (default: by --language, else preferred_audio_languages, else the default
+    /// track; no commentary)
+    #[argh(option, arg_name = "n")]
+    pub track: Option<u32>,
     /// what to make: 'transcribe' writes what is said, 'translate' writes it in English (default transcribe)
     #[argh(option, arg_name = "task")]
     pub task: Option<String>,
@@ -73,6 +79,15 @@ pub struct Transcribe {
     /// how words are grouped, as stable-ts says it (cm_sl=84_sl=42++++++1)
     #[argh(option, arg_name = "string")]
     pub regroup: Option<String>,
+    /// text as it might stand before what is said: names, spellings, style
+    #[argh(option, arg_name = "text")]
+    pub prompt: Option<String>,
+    /// words and names that may come up, with commas between them; may be given several times
+    #[argh(option, arg_name = "words")]
+    pub hotwords: Vec<String>,
+    /// tell Whisper title and names of the film too, from its file name and the .nfo files beside it
+    #[argh(switch)]
+    pub prompt_from_title: bool,
     /// any key of the configuration, as KEY=VALUE (subtitle_max_line_length=37); may be given several times
     #[argh(option, arg_name = "key=value")]
     pub set: Vec<String>,
@@ -100,6 +115,9 @@ impl Transcribe {
             subtitle_profile: self.profile.clone(),
             custom_regroup: self.regroup.clone(),
             word_level_highlight: self.word_highlight.then(|| "true".into()),
+            initial_prompt: self.prompt.clone(),
+            hotwords: self.hotwords.clone(),
+            prompt_from_title: self.prompt_from_title,
             set: self.set.clone(),
             ..Flags::default()
         }
@@ -111,7 +129,7 @@ impl Transcribe {
         if self.files.is_empty() {
             return Err(usage("name at least one media file; --help shows how".into()));
         }
-        let config = config::read(&self.flags())?;
+        let config = super::configured(&self.flags())?;
         serve::built_for(&config).map_err(|e| usage(e.to_string()))?;
         // What a file's job warns of is what this command prints.
         log::start(config.log_level.min(::log::LevelFilter::Error));
@@ -129,33 +147,26 @@ impl Transcribe {
         };
         let target = Target::of(self.output.as_deref(), self.files.len())?;
         let options = Options { model: config.model.clone(), ..serve::options(&config) };
-        let asked = Asked { language, task, preset, options };
+        let asked = Asked {
+            language,
+            track: self.track,
+            task,
+            preset,
+            options,
+            titles: config.hearing.prompt_from_title,
+        };
         let bench = Bench::start(&config).map_err(Failure::failed)?;
         let highlight = config.wording.word_highlight.into();
         let mut failed = false;
         for file in &self.files {
             let done = bench.transcribe(file, &asked).and_then(|(transcript, report)| {
-                let text = formats::render(&transcript, format, highlight);
                 let language = transcript.language.named(config.subtitle_language_naming_type);
                 let to = target.path(file, language, format);
-                match &to {
-                    None => std::io::stdout().lock().write_all(text.as_bytes()),
-                    Some(path) => finish::write_whole(path, text.as_bytes()),
-                }
-                .map_err(|e| {
-                    format!(
-                        "cannot write {}: {e}",
-                        to.as_deref().unwrap_or(Path::new("standard output")).display()
-                    )
+                put(file, &transcript, target.is_named(), to.as_deref(), |t| {
+                    formats::render(t, format, highlight)
                 })?;
-                if let Some(path) = &to {
-                    eprintln!(
-                        "{}: {} cues in {}, written to {}",
-                        file.display(),
-                        transcript.cues.len(),
-                        transcript.spoken,
-                        path.display()
-                    );
+                for warning in &report.warnings {
+                    eprintln!("{}: warning: {warning}", file.display());
                 }
                 if self.report {
                     eprint!("{report}");
@@ -170,6 +181,37 @@ impl Transcribe {
         bench.stop();
         if failed { Err(Failure::Told) } else { Ok(()) }
     }
+}
+
+/// Writes the text and says so. Where nobody speaks a file is written only when it was asked for by name.
+fn put(
+    media: &Path,
+    transcript: &Transcript,
+    named: bool,
+    to: Option<&Path>,
+    render: impl Fn(&Transcript) -> String,
+) -> Result<(), String> {
+    let silent = transcript.cues.is_empty();
+    if silent && !named {
+        eprintln!("{}: no speech was found, nothing was written", media.display());
+        return Ok(());
+    }
+    let text = render(transcript);
+    let replaced = to.is_some_and(Path::is_file);
+    match to {
+        None => std::io::stdout().lock().write_all(text.as_bytes()),
+        Some(path) => finish::write_whole(path, text.as_bytes()),
+    }
+    .map_err(|e| format!("cannot write {}: {e}", to.unwrap_or(Path::new("standard output")).display()))?;
+    if let Some(path) = to {
+        let found = match (silent, transcript.cues.len(), transcript.spoken) {
+            (true, ..) => "no speech was found".to_owned(),
+            (false, count, spoken) => format!("{count} cues in {spoken}"),
+        };
+        let place = if replaced { " in place of the one that was there" } else { "" };
+        eprintln!("{}: {found}, written to {}{place}", media.display(), path.display());
+    }
+    Ok(())
 }
 
 /// Where the text goes.
@@ -194,6 +236,11 @@ impl Target {
         }
     }
 
+    /// The person said where, to the file.
+    fn is_named(&self) -> bool {
+        matches!(self, Target::Stdout | Target::File(_))
+    }
+
     fn path(&self, media: &Path, language: &str, format: Format) -> Option<PathBuf> {
         let extension = format!("{language}.{}", format.extension());
         match self {
@@ -207,9 +254,13 @@ impl Target {
 
 struct Asked {
     language: Option<Language>,
+    /// Counted from 0.
+    track: Option<u32>,
     task: Task,
     preset: Preset,
     options: Options,
+    /// Whisper is told the film's title and names too.
+    titles: bool,
 }
 
 /// A queue in memory and a pool in this process: the daemon's own road, without the daemon.
@@ -289,14 +340,14 @@ fn job(path: &Path, asked: &Asked) -> NewJob {
     NewJob {
         kind: JobKind::Transcription,
         origin: Origin::Manual,
-        source: Source::Path { path: path.to_owned(), track: None },
+        source: Source::Path { path: path.to_owned(), track: asked.track },
         home: None,
         file_name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         task: asked.task,
         source_lang: asked.language,
         target_lang: None,
         preset: asked.preset,
-        options: asked.options.clone(),
+        options: Options { title: asked.titles.then(|| title::of(path)).flatten(), ..asked.options.clone() },
         priority: 0,
         key: path.display().to_string(),
         rank: 0,

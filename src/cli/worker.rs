@@ -73,6 +73,7 @@ impl Worker {
         }
         let config = config::read(&self.flags())?;
         log::start(config.log_level);
+        config.strangers.iter().for_each(|stranger| ::log::warn!("{stranger}"));
         crate::serve::worker(&config).map_err(Failure::failed)
     }
 }

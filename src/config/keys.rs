@@ -2,6 +2,7 @@
 
 use super::bazarr::{Bazarr, absolute};
 use super::doors::{Doors, Secret, api_key, switch, web_address};
+use super::hearing::{self, Hearing};
 use super::sources::{Raw, present};
 use super::wording::{self, Wording};
 use super::{Config, Error, Naming, NoSpeech, PoolMode};
@@ -56,6 +57,7 @@ pub struct Draft {
     doors: Doors,
     bazarr: Bazarr,
     pub(super) wording: Wording,
+    pub(super) hearing: Hearing,
 }
 
 /// Bazarr's own default endpoint is port 9000 of the machine it runs on.
@@ -92,6 +94,7 @@ impl Default for Draft {
             doors: Doors::default(),
             bazarr: Bazarr::default(),
             wording: Wording::default(),
+            hearing: Hearing::default(),
         }
     }
 }
@@ -199,7 +202,7 @@ static KEYS: &[Key] = &[
 
 /// Every key.
 pub fn all() -> impl Iterator<Item = &'static Key> {
-    KEYS.iter().chain(wording::KEYS)
+    KEYS.iter().chain(wording::KEYS).chain(hearing::KEYS)
 }
 
 impl Draft {
@@ -241,6 +244,8 @@ impl Draft {
             doors: self.doors,
             bazarr: self.bazarr,
             wording: self.wording,
+            hearing: self.hearing,
+            strangers: Vec::new(),
         })
     }
 }
@@ -262,11 +267,16 @@ pub fn named(name: &str) -> Option<&'static Key> {
 
 /// The end of the message about a key that does not exist: the nearest one, or all of them.
 pub fn hint(name: &str) -> String {
-    let nearest = all().map(|key| (distance(name, key.name), key.name)).min();
-    match nearest {
-        Some((steps, near)) if steps <= name.len().div_ceil(3) => format!(", did you mean '{near}'?"),
-        _ => format!(" (known are {})", all().map(|key| key.name).collect::<Vec<_>>().join(", ")),
+    match nearest(name) {
+        Some(near) => format!(", did you mean '{near}'?"),
+        None => format!(" (known are {})", all().map(|key| key.name).collect::<Vec<_>>().join(", ")),
     }
+}
+
+/// The key whose name is written most like this one, if any is.
+pub fn nearest(name: &str) -> Option<&'static str> {
+    let (steps, near) = all().map(|key| (distance(name, key.name), key.name)).min()?;
+    (steps <= name.len().div_ceil(3)).then_some(near)
 }
 
 /// How many letters have to be added, dropped or changed (Levenshtein).

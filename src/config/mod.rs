@@ -8,6 +8,7 @@ pub use crate::language::Naming;
 use crate::model::ComputeType;
 pub use bazarr::Bazarr;
 pub use doors::{AuthRequired, Doors, Secret};
+pub use hearing::Hearing;
 use sources::Given;
 pub use sources::Source;
 pub use wording::Wording;
@@ -85,6 +86,7 @@ macro_rules! list {
 // After the macros, which some of them use.
 mod bazarr;
 mod doors;
+mod hearing;
 mod keys;
 mod sources;
 mod wording;
@@ -155,6 +157,10 @@ pub struct Config {
     pub bazarr: Bazarr,
     /// How the text is laid out.
     pub wording: Wording,
+    /// What Whisper is told beforehand, and which track is heard.
+    pub hearing: Hearing,
+    /// What was written as a setting and is none, one sentence each.
+    pub strangers: Vec<String>,
 }
 
 /// What the command line said, as typed. Each command fills in the flags that it has.
@@ -175,6 +181,9 @@ pub struct Flags {
     pub subtitle_profile: Option<String>,
     pub custom_regroup: Option<String>,
     pub word_level_highlight: Option<String>,
+    pub initial_prompt: Option<String>,
+    pub hotwords: Vec<String>,
+    pub prompt_from_title: bool,
     /// Any keys, as `KEY=VALUE`.
     pub set: Vec<String>,
 }
@@ -212,7 +221,13 @@ pub fn read(flags: &Flags) -> Result<Config, Error> {
         Some(path) => Some((path.clone(), must(&path)?)),
         None => None,
     };
-    load(flags, &env, dotenv.as_deref(), file.as_ref().map(|(path, text)| (path.as_path(), text.as_str())))
+    let file = file.as_ref().map(|(path, text)| (path.as_path(), text.as_str()));
+    let config = load(flags, &env, dotenv.as_deref(), file)?;
+    // Names that are no text are none of ours.
+    let mut names: Vec<String> =
+        std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
+    names.sort();
+    Ok(Config { strangers: sources::strangers(names.into_iter(), dotenv.as_deref()), ..config })
 }
 
 /// The configuration file in force, if there is one: asked for, or found.

@@ -137,6 +137,30 @@ pub fn environment(env: &dyn Fn(&str) -> Option<String>, dotenv: Option<&str>) -
     given
 }
 
+/// How our variables begin.
+const OURS: &str = "TRANSCRIPTORD_";
+/// Ours that are no key's: where the file is, and what the tests look for.
+const OTHERS: &[&str] = &["TRANSCRIPTORD_CONFIG", "TRANSCRIPTORD_TEST_"];
+
+/// Variables, of the environment or of `.env`, that are called like ours and stand for no key: one sentence each.
+pub fn strangers(environment: impl Iterator<Item = String>, dotenv: Option<&str>) -> Vec<String> {
+    let given = environment.map(|name| (format!("{name} (environment)"), name));
+    let lines = dotenv.map(parse_dotenv).unwrap_or_default().into_iter();
+    let all =
+        given.chain(lines.map(|line| (format!("{} (.env line {})", line.name, line.number), line.name)));
+    let known = |name: &str| {
+        keys::all().any(|key| key.env.contains(&name)) || OTHERS.iter().any(|other| name.starts_with(other))
+    };
+    let told = all.filter(|(_, name)| name.starts_with(OURS) && !known(name)).map(|(place, name)| {
+        let hint = keys::nearest(&name[OURS.len()..].to_lowercase());
+        let hint = hint.map_or("README.md lists them all".to_string(), |near| {
+            format!("did you mean {OURS}{}?", near.to_uppercase())
+        });
+        format!("{place} is ignored: there is no such key, {hint}")
+    });
+    told.collect()
+}
+
 /// Lists in the environment are separated by `|`, as `LIBRARY_PATHS` always was.
 fn split(value: &str) -> Vec<String> {
     value.split('|').map(str::trim).filter(|item| !item.is_empty()).map(str::to_string).collect()
@@ -191,6 +215,8 @@ pub fn flags(flags: &Flags) -> Result<Vec<Given>, Error> {
         ("subtitle_profile", "--profile", &flags.subtitle_profile),
         ("custom_regroup", "--regroup", &flags.custom_regroup),
         ("word_level_highlight", "--word-highlight", &flags.word_level_highlight),
+        ("initial_prompt", "--prompt", &flags.initial_prompt),
+        ("prompt_from_title", "--prompt-from-title", &flags.prompt_from_title.then(|| "true".to_string())),
     ];
     let mut given = Vec::new();
     for (key, name, value) in single {
@@ -198,9 +224,11 @@ pub fn flags(flags: &Flags) -> Result<Vec<Given>, Error> {
             given.push(Given { key, raw: Raw::One(value.clone()), source: Source::Flag { name } });
         }
     }
-    if let (Some(key), false) = (keys::named("library"), flags.library.is_empty()) {
-        let raw = Raw::Many(flags.library.clone());
-        given.push(Given { key, raw, source: Source::Flag { name: "--library" } });
+    let several = [("library", "--library", &flags.library), ("hotwords", "--hotwords", &flags.hotwords)];
+    for (key, name, values) in several {
+        if let (Some(key), false) = (keys::named(key), values.is_empty()) {
+            given.push(Given { key, raw: Raw::Many(values.clone()), source: Source::Flag { name } });
+        }
     }
     for set in &flags.set {
         let (name, value) = set.split_once('=').unwrap_or((set, ""));

@@ -312,3 +312,57 @@ fn a_flag_sets_any_key_and_an_unknown_one_is_named() {
         "--set workers: '' does not fit: give a whole number from 1 to 256, or 'auto'"
     );
 }
+
+#[test]
+fn hotwords_and_languages_are_lists_however_they_are_written() {
+    let config = ok(&[], "", "");
+    assert_eq!(config.hearing.preferred_audio_languages, [crate::language::Language::ENGLISH]);
+    assert!(config.hearing.initial_prompt.is_none() && !config.hearing.prompt_from_title);
+    let file = "hotwords = [\"Frodo Baggins\", \"Bree\"]\npreferred_audio_languages = [\"ger\", \"ja\"]\n\
+                initial_prompt = \"In the Shire.\"\nprompt_from_title = true\n";
+    let config = ok(&[], "", file);
+    assert_eq!(config.hearing.hotwords, ["Frodo Baggins", "Bree"]);
+    let codes: Vec<_> = config.hearing.preferred_audio_languages.iter().map(|l| l.whisper_code()).collect();
+    assert_eq!(codes, ["de", "ja"]);
+    assert_eq!(config.hearing.initial_prompt.as_deref(), Some("In the Shire."));
+    assert!(config.hearing.prompt_from_title);
+    let env = [("TRANSCRIPTORD_HOTWORDS", "Frodo Baggins, Bree|Gandalf")];
+    assert_eq!(ok(&env, "", file).hearing.hotwords, ["Frodo Baggins", "Bree", "Gandalf"]);
+    let flags = Flags { hotwords: vec!["Sam".into()], prompt_from_title: true, ..Flags::default() };
+    let config = given(&flags, &env, "", "").unwrap();
+    assert_eq!((config.hearing.hotwords, config.hearing.prompt_from_title), (vec!["Sam".to_string()], true));
+    assert!(ok(&[], "", "preferred_audio_languages = []").hearing.preferred_audio_languages.is_empty());
+    let refused = given(&Flags::default(), &[], "", "preferred_audio_languages = [\"klingon\"]").unwrap_err();
+    assert!(
+        refused.starts_with("preferred_audio_languages in transcriptord.toml line 1: ")
+            && refused.contains("klingon"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_variable_that_is_called_like_ours_and_is_none_is_told_with_the_nearest() {
+    let check = |names: &[&str], dotenv: &str, expected: &[&str]| {
+        let names = names.iter().map(|name| name.to_string());
+        assert_eq!(super::sources::strangers(names, Some(dotenv)), expected);
+    };
+    check(
+        &["TRANSCRIPTORD_WORKERS", "TRANSCRIPTORD_CONFIG", "TRANSCRIPTORD_TEST_MODELS", "HOME"],
+        "LANG=de",
+        &[],
+    );
+    check(&["CUSTOM_REGROUP", "WORKER", "TRANSCRIPTORD"], "", &[]);
+    check(
+        &["TRANSCRIPTORD_WOKERS"],
+        "\nTRANSCRIPTORD_HOTWORD=Bree",
+        &[
+            "TRANSCRIPTORD_WOKERS (environment) is ignored: there is no such key, did you mean TRANSCRIPTORD_WORKERS?",
+            "TRANSCRIPTORD_HOTWORD (.env line 2) is ignored: there is no such key, did you mean TRANSCRIPTORD_HOTWORDS?",
+        ],
+    );
+    check(
+        &["TRANSCRIPTORD_X"],
+        "",
+        &["TRANSCRIPTORD_X (environment) is ignored: there is no such key, README.md lists them all"],
+    );
+}

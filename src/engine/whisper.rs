@@ -6,6 +6,7 @@
 
 use super::encoder::{Encoder, seat};
 use super::mel::Mel;
+use super::prompt;
 use super::times::{Loudness, Said, place};
 use super::words::{Token, join};
 use super::{Ask, Context, Engine, Error, Heard, LanguageOdds, Part, Session, Sound};
@@ -93,6 +94,15 @@ impl Engine for Whisper {
         let first_stamp = self.context.token_beg();
         let mel = self.mel.clone();
         Ok(Box::new(State { state, threads: self.threads, end_of_text, first_stamp, multilingual, mel }))
+    }
+
+    fn fitting<'p>(&self, prompt: &'p str) -> &'p str {
+        // Half of the decoder's context, less the token that says what this is.
+        let room = (self.context.n_text_ctx() / 2 - 1).max(0) as usize;
+        // A token has a byte at least.
+        let tokens =
+            |text: &str| self.context.tokenize(&as_prompt(text), text.len() + 2).ok().map(|t| t.len());
+        prompt::fitting(prompt, room, tokens)
     }
 }
 
@@ -190,7 +200,7 @@ impl State {
         }
         params.set_suppress_nst(true);
         if let Some(prompt) = &ask.prompt {
-            params.set_initial_prompt(&prompt.replace('\0', " "));
+            params.set_initial_prompt(&as_prompt(prompt));
         }
         let done = seat::stoppable(stop, || self.run(params, &watch, samples.len()));
         if stop.load(Ordering::Relaxed) {
@@ -265,6 +275,11 @@ impl State {
         pass.stopped_at = wanted_more.then_some(last);
         pass
     }
+}
+
+/// With the space that a word begins with inside a text, and without what no C string holds.
+fn as_prompt(text: &str) -> String {
+    format!(" {}", text.trim().replace('\0', " "))
 }
 
 /// Where to go on when enough speech lies behind `from`, in samples.

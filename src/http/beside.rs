@@ -1,5 +1,5 @@
 //! The video beside an upload: when the upload is the wrong one of its audio tracks, the right one is read from the
-//! file. Knows nothing of how either is decoded.
+//! file, and its title can be a prompt. Knows nothing of how either is decoded.
 //!
 //! Bazarr up to 2025 sends the track that ffmpeg takes by itself, labelled as the language wanted.
 
@@ -8,6 +8,7 @@ use crate::dedup::{self, Audio};
 use crate::job::{NewJob, Source};
 use crate::language::Language;
 use crate::library::Library;
+use crate::title;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::sync::Semaphore;
@@ -38,6 +39,24 @@ pub async fn better(job: NewJob, video_file: Option<&str>, library: &Library) ->
             log::warn!("'{}' did not answer in {PATIENCE:?}: the upload is used as it is", job.file_name);
             job
         }
+    }
+}
+
+/// Title and names of the film as a prompt: from the file, where it is in the library and answers in time, else from
+/// its name alone.
+pub async fn title(video_file: Option<&str>, library: &Library) -> Option<String> {
+    let named = video_file?.to_owned();
+    let by_name = title::named(&named);
+    let Ok(permit) = LOOKS.try_acquire() else { return by_name };
+    let library = library.clone();
+    let look = actix_web::web::block(move || {
+        let found = library.find(&named).and_then(|path| title::of(&path));
+        drop(permit);
+        found
+    });
+    match tokio::time::timeout(PATIENCE, look).await {
+        Ok(Ok(found)) => found.or(by_name),
+        _ => by_name,
     }
 }
 
@@ -98,11 +117,10 @@ mod tests {
                 index,
                 codec: "aac".into(),
                 language: (!tag.is_empty()).then(|| tag.to_string()),
-                title: None,
                 channels,
-                layout: probe::Layout::Plain,
                 default: marks.contains('d'),
                 commentary: marks.contains('c'),
+                ..Track::default()
             })
             .collect();
         assert_eq!(instead_of_upload(&tracks, wanted.parse().unwrap()), expected);

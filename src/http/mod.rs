@@ -89,6 +89,8 @@ pub struct Settings {
     pub preset: Preset,
     /// What each job is asked with, unless its request says otherwise.
     pub options: Options,
+    /// Whisper is told the film's title and names too.
+    pub prompt_from_title: bool,
     pub no_speech: NoSpeech,
     /// How long a synchronous provider request is held; until it is done when there is no limit.
     pub hold: Option<Duration>,
@@ -115,6 +117,7 @@ impl Settings {
             provider_preset: Preset::Balanced,
             preset: Preset::Fast,
             options: Options::default(),
+            prompt_from_title: false,
             no_speech: NoSpeech::Empty,
             hold: None,
             retry_after_s: 30,

@@ -66,11 +66,15 @@ pub async fn asr(
         Err(refused) => return intake::drain(body).await.and(Err(refused)),
     };
     let received = intake.receive(&req, body, asked.upload.raw).await?;
+    let library = shared.settings.mapped_library();
+    let title = match shared.settings.prompt_from_title {
+        true => beside::title(asked.upload.video_file.as_deref(), &library).await,
+        false => None,
+    };
     let (theirs, wish) = (shared.clone(), asked.clone());
     // It looks at the models on the disk, and heartbeats run here.
-    let job = web::block(move || submit::transcription(&wish, received, &theirs.settings)).await;
+    let job = web::block(move || submit::transcription(&wish, title, received, &theirs.settings)).await;
     let job = job.map_err(|_| Error::Stopping)?;
-    let library = shared.settings.mapped_library();
     let job = beside::better(job, asked.upload.video_file.as_deref(), &library).await;
     let submitted = enter(&shared, job).await?;
     let pulse = Pulse::for_text(req.headers());

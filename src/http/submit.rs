@@ -9,6 +9,7 @@ use crate::job::{JobKind, NewJob, Options, Origin, Preset, Source, Task};
 use crate::language::Language;
 use crate::queue::Submitted;
 use crate::subtitle::Format;
+use crate::title;
 use actix_web::web::Data;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -61,31 +62,32 @@ impl AsrAsk {
     }
 }
 
-/// The job of an `/asr` upload.
-pub fn transcription(ask: &AsrAsk, received: Received, settings: &Settings) -> NewJob {
+/// The job of an `/asr` upload; `title` is what is known of the film, as a prompt.
+pub fn transcription(ask: &AsrAsk, title: Option<String>, received: Received, settings: &Settings) -> NewJob {
     let target = (ask.task == Task::Translate).then_some(Language::ENGLISH);
-    upload(JobKind::Transcription, ask.task, ask.language, target, &ask.upload, received, settings)
+    let options = Options { title, ..settings.options.clone() };
+    let languages = (ask.language, target);
+    upload(JobKind::Transcription, ask.task, languages, options, &ask.upload, received, settings)
 }
 
 /// The job of a `/detect-language` upload.
 pub fn detection(ask: &UploadAsk, received: Received, settings: &Settings) -> NewJob {
-    upload(JobKind::LanguageDetection, Task::Transcribe, None, None, ask, received, settings)
+    let options = settings.options.clone();
+    upload(JobKind::LanguageDetection, Task::Transcribe, (None, None), options, ask, received, settings)
 }
 
 fn upload(
     kind: JobKind,
     task: Task,
-    source_lang: Option<Language>,
-    target_lang: Option<Language>,
+    (source_lang, target_lang): (Option<Language>, Option<Language>),
+    options: Options,
     ask: &UploadAsk,
     received: Received,
     settings: &Settings,
 ) -> NewJob {
     let Received { entry, name } = received;
-    let options = Options {
-        initial_prompt: ask.initial_prompt.clone().or_else(|| settings.options.initial_prompt.clone()),
-        ..settings.options.clone()
-    };
+    let options =
+        Options { initial_prompt: ask.initial_prompt.clone().or(options.initial_prompt.clone()), ..options };
     let audio = Audio::Upload { hash: &entry.hash, raw: entry.raw };
     let preset = settings.provider_preset;
     NewJob {
@@ -182,7 +184,8 @@ fn from_path(asked: &CreateJob, settings: &Settings) -> Result<NewJob, Error> {
         track: None,
     };
     let kind = JobKind::Transcription;
-    let options = settings.options.clone();
+    let title = settings.prompt_from_title.then(|| title::of(&path)).flatten();
+    let options = Options { title, ..settings.options.clone() };
     let own_name = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let manual = asked.is_manual_request.unwrap_or(true);
     Ok(NewJob {

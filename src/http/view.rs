@@ -1,7 +1,7 @@
 //! The shapes of rest-api.md that show jobs. Knows nothing of where jobs come from.
 
 use crate::clock::rfc3339;
-use crate::job::{Job, Source};
+use crate::job::{Job, JobState, Source};
 use crate::language::Language;
 use crate::queue::Counts;
 use serde::Serialize;
@@ -34,6 +34,8 @@ pub struct JobView {
     pub output_path: Option<String>,
     pub segments_count: Option<u32>,
     pub error: Option<String>,
+    /// What there is to say of a job that went well: that nobody speaks, and no subtitle file was written.
+    pub note: Option<String>,
     pub retry_count: u32,
     pub max_retries: u32,
     pub worker_id: Option<String>,
@@ -68,6 +70,7 @@ impl From<&Job> for JobView {
             output_path: job.output_path.as_ref().map(|p| p.to_string_lossy().into_owned()),
             segments_count: job.segments_count,
             error: job.error.clone(),
+            note: note(job),
             retry_count: job.retry_count,
             max_retries: job.max_retries,
             worker_id: job.worker.clone(),
@@ -77,6 +80,14 @@ impl From<&Job> for JobView {
             device_used: job.device_used.clone(),
         }
     }
+}
+
+fn note(job: &Job) -> Option<String> {
+    let silent = job.state == JobState::Completed && job.segments_count == Some(0);
+    silent.then(|| match job.output {
+        Some(_) => "no speech was found, no subtitle file was written".into(),
+        None => "no speech was found".into(),
+    })
 }
 
 /// One page of jobs, newest first.

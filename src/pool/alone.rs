@@ -2,7 +2,7 @@
 //! models, nor why the stretch is heard alone.
 
 use super::guard::{self, Doubt};
-use super::hear::CAREFUL_BEAM;
+use super::hear::{CAREFUL_BEAM, unprompted};
 use crate::audio::PER_MS;
 use crate::engine::{Ask, Error, Session, Sound};
 use crate::subtitle::Word;
@@ -39,6 +39,8 @@ pub(super) fn hear(
     let (part, from) = cut(sound, stretch);
     let speech: Vec<Range<i64>> = inside(sound.speech, stretch, from);
     let part = Sound { samples: part, speech: &speech };
+    // Short sounds are where a prompt is repeated.
+    let ask = &unprompted(ask);
     let heard = session.transcribe(part, ask, stop)?;
     let speech_ms = (stretch.end - stretch.start) / PER_MS;
     let made_up = guard::doubt(&heard, speech_ms).is_some_and(|d| d != Doubt::Unsure);

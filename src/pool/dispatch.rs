@@ -148,6 +148,7 @@ fn read(shared: &Arc<Shared>, open: &Arc<Open>) {
     let read = (|| {
         let sound = source::open(&open.job, &shared.setup.spool_dir, 0)?;
         open.duration_ms.store(sound.duration_ms, Ordering::Relaxed);
+        open.promised_ms.store(sound.promised_ms, Ordering::Relaxed);
         let starts = source::starts(&open.job, sound.duration_ms);
         if starts.len() > 1 {
             return listen_around(shared, open, &starts);

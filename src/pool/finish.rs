@@ -1,5 +1,6 @@
 //! From the words of all windows to a finished subtitle. Knows nothing of engines or workers.
 
+use super::open::Open;
 use crate::engine::Heard;
 use crate::job::{Job, Options, Task};
 use crate::language::Language;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 /// More than the subtitle of a long film takes.
 const ROOM: usize = 256 << 10;
@@ -62,11 +64,21 @@ pub fn lay_out(
     Finished { transcript: Transcript { language, spoken, task, duration_ms, cues }, quality }
 }
 
-/// Writes the subtitle file of a job that wants one; gives its path.
+/// Says what was amiss with the job besides its words: in the report, and in the log.
+pub fn complain(open: &Open, read_ms: i64, quality: &mut Quality) {
+    let (job, promised_ms) = (&open.job, open.promised_ms.load(Ordering::Relaxed));
+    if quality.cut_off(read_ms, promised_ms) {
+        log::warn!("job {} ({}): {}", job.id, job.file_name, quality.warnings.join("; "));
+    }
+    // This one stands in the log since it was found.
+    quality.warnings.extend(open.prompt.get().and_then(|prompt| prompt.cut.clone()));
+}
+
+/// Writes the subtitle file of a job that wants one; gives its path. Where nobody speaks there is none.
 ///
 /// The file is complete or absent: temporary name beside it, fsync, rename, fsync of the folder.
 pub fn write(job: &Job, transcript: &Transcript) -> io::Result<Option<PathBuf>> {
-    let Some(path) = &job.output else { return Ok(None) };
+    let Some(path) = job.output.as_ref().filter(|_| !transcript.cues.is_empty()) else { return Ok(None) };
     let text = srt::render(&transcript.cues, job.options.word_highlight.into());
     write_whole(path, text.as_bytes())?;
     Ok(Some(path.clone()))

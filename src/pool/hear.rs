@@ -3,7 +3,7 @@
 
 use super::guard::{self, Doubt};
 use super::reader::Window;
-use super::{alone, islands, unheard, words};
+use super::{alone, echo, islands, unheard, words};
 use crate::audio::PER_MS;
 use crate::engine::{Ask, Context, Error, Heard, Session, Sound};
 use crate::job::Preset;
@@ -63,15 +63,18 @@ pub fn hear(
         ask.language = language_of(session, sound.samples, ask.language)?;
     }
     let ask = &ask;
-    let mut heard = session.transcribe(sound, ask, stop)?;
+    let mut heard = look(session, sound, ask, stop)?;
     let again = match guard::doubt(&heard, speech_ms) {
         None => false,
         Some(Doubt::Unsure) => preset != Preset::Fast,
         Some(_) => true,
     };
     if again {
-        let careful = Ask { beam: CAREFUL_BEAM, context: Context::Whole, ..ask.clone() };
-        let second = session.transcribe(sound, &careful, stop)?;
+        // What is plainly wrong may be the prompt's doing.
+        let unsure = guard::doubt(&heard, speech_ms) == Some(Doubt::Unsure);
+        let prompt = ask.prompt.clone().filter(|_| unsure);
+        let careful = Ask { beam: CAREFUL_BEAM, context: Context::Whole, prompt, ..ask.clone() };
+        let second = look(session, sound, &careful, stop)?;
         heard = guard::better(heard, second, speech_ms);
     }
     heard = guard::purge(heard, speech_ms);
@@ -98,6 +101,20 @@ pub fn hear(
     };
     heard.words = words::place(heard.words, &window.map, &window.speech);
     Ok((heard, stretch))
+}
+
+/// Decodes a window; a second time without the prompt where the words may be nothing but the prompt's.
+fn look(session: &mut dyn Session, sound: Sound<'_>, ask: &Ask, stop: &AtomicBool) -> Result<Heard, Error> {
+    let heard = session.transcribe(sound, ask, stop)?;
+    let suspect = ask.prompt.as_ref().and_then(|prompt| echo::suspect(&heard.words, prompt));
+    let Some(doubted) = suspect else { return Ok(heard) };
+    let bare = session.transcribe(sound, &unprompted(ask), stop)?;
+    Ok(if echo::is_confirmed(&heard.words[doubted], &bare.words) { heard } else { bare })
+}
+
+/// The same without a prompt.
+pub(super) fn unprompted(ask: &Ask) -> Ask {
+    Ask { prompt: None, ..ask.clone() }
 }
 
 /// The language of a stretch: `usual`, unless the odds are clearly for another. What is encoded for it is used again when

@@ -1,5 +1,7 @@
 //! A job that is open on a device, and how far it is. Knows nothing of its windows or of who works on them.
 
+use super::prompt::Prompt;
+use crate::engine::Engine;
 use crate::job::{Claim, Job, Task};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64};
@@ -14,18 +16,43 @@ pub struct Open {
     pub opened: Instant,
     /// Of the source, in milliseconds; 0 while or when unknown.
     pub duration_ms: AtomicI64,
+    /// The length of its sound that the source says for sure; 0 when it says none.
+    pub promised_ms: AtomicI64,
     /// What is done instead of the job's own task, when its language label was found wrong.
     pub task: OnceLock<Task>,
+    /// What Whisper is told beforehand; made with the first window.
+    pub prompt: OnceLock<Prompt>,
 }
 
 impl Open {
     pub fn new(job: Job, claim: Claim) -> Open {
-        let (stop, duration_ms) = (AtomicBool::new(false), AtomicI64::new(0));
-        Open { job, claim, stop, opened: Instant::now(), duration_ms, task: OnceLock::new() }
+        Open {
+            job,
+            claim,
+            stop: AtomicBool::new(false),
+            opened: Instant::now(),
+            duration_ms: AtomicI64::new(0),
+            promised_ms: AtomicI64::new(0),
+            task: OnceLock::new(),
+            prompt: OnceLock::new(),
+        }
     }
 
     pub fn task(&self) -> Task {
         *self.task.get().unwrap_or(&self.job.task)
+    }
+
+    /// The prompt for this engine: all that hear a job's windows have the same vocabulary.
+    pub fn prompt(&self, engine: &dyn Engine) -> Option<String> {
+        let made = self.prompt.get_or_init(|| {
+            let prompt = Prompt::of(&self.job.options, engine);
+            prompt
+                .cut
+                .iter()
+                .for_each(|why| log::warn!("job {} ({}): {why}", self.job.id, self.job.file_name));
+            prompt
+        });
+        made.text.clone()
     }
 }
 

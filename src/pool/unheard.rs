@@ -8,7 +8,7 @@
 
 use super::alone::{FEW, agreement};
 use super::guard::{self, Doubt};
-use super::hear::{CAREFUL_BEAM, CLEARLY, Spoken};
+use super::hear::{CAREFUL_BEAM, CLEARLY, Spoken, unprompted};
 use super::reader::Window;
 use super::words;
 use crate::audio::PER_MS;
@@ -53,7 +53,9 @@ fn listen(
 ) -> Result<Option<Heard>, Error> {
     let samples = &window.samples;
     let Some(language) = language(session, samples, ask.language, spoken)? else { return Ok(None) };
-    let careful = Ask { language, beam: CAREFUL_BEAM, context: Context::Whole, dice: false, ..ask.clone() };
+    // Both decodings would agree on the prompt.
+    let ask = unprompted(ask);
+    let careful = Ask { language, beam: CAREFUL_BEAM, context: Context::Whole, dice: false, ..ask };
     let first = session.transcribe(all(samples), &careful, stop)?;
     if !believable(&first, samples.len()) {
         return Ok(None);

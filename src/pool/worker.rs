@@ -169,7 +169,7 @@ fn listen(
         task: open.task(),
         beam: if open.job.preset == Preset::Best { hear::CAREFUL_BEAM } else { 1 },
         context: Context::Fitted,
-        prompt: open.job.options.initial_prompt.clone(),
+        prompt: open.prompt(loaded.engine.as_ref()),
         dice: true,
     };
     // Also what the check of a label has decided: it holds for the whole film.
@@ -264,12 +264,6 @@ fn answer(shared: &Shared, open: &Open, odds: &LanguageOdds) {
 
 /// Makes the subtitle of a job whose windows are all done, and ends it.
 pub(super) fn end(shared: &Shared, open: &Arc<Open>, language: Language) {
-    let found = open.job.source_lang.is_none().then_some(language);
-    let making =
-        Progress { percent: 99.0, stage: Stage::GeneratingSubtitles, eta_ms: Some(0), source_lang: found };
-    if insist(open, || shared.queue.progress(&open.claim, &making)) != Some(true) {
-        return lost(shared, open);
-    }
     let Some(stored) = insist(open, || shared.queue.checkpoints(open.job.id)) else {
         return lost(shared, open);
     };
@@ -281,12 +275,21 @@ pub(super) fn end(shared: &Shared, open: &Arc<Open>, language: Language) {
         Ok(checkpoints) => checkpoints,
         Err(e) => return fail(shared, open, &format!("a checkpoint cannot be read: {e}"), Again::Never),
     };
+    // Where nobody speaks no language was heard, whatever had to be taken for one.
+    let said = checkpoints.iter().any(|c| !c.heard.words.is_empty());
+    let found = Some(language).filter(|_| said && open.job.source_lang.is_none());
+    let making =
+        Progress { percent: 99.0, stage: Stage::GeneratingSubtitles, eta_ms: Some(0), source_lang: found };
+    if insist(open, || shared.queue.progress(&open.claim, &making)) != Some(true) {
+        return lost(shared, open);
+    }
     let duration_ms = shared.board.standing(open).map_or(0, |s| s.read_ms);
     let layout = match finish::Layout::of(&open.job.options) {
         Ok(layout) => layout,
         Err(why) => return fail(shared, open, &format!("{why}; submit it again"), Again::Never),
     };
-    let finished_text = finish::lay_out(checkpoints, language, open.task(), duration_ms, &layout);
+    let mut finished_text = finish::lay_out(checkpoints, language, open.task(), duration_ms, &layout);
+    finish::complain(open, duration_ms, &mut finished_text.quality);
     let output_path = match finish::write(&open.job, &finished_text.transcript) {
         Ok(path) => path,
         Err(e) => return unwritten(shared, open, &e),
@@ -301,7 +304,7 @@ pub(super) fn end(shared: &Shared, open: &Arc<Open>, language: Language) {
     let outcome = Outcome {
         result,
         report: Some(report),
-        language: Some(language),
+        language: found.or(open.job.source_lang),
         segments_count: Some(finished_text.transcript.cues.len() as u32),
         model_used: shared.model_of(open.job.id),
         device_used: Some(shared.setup.device.clone()),

@@ -4,9 +4,10 @@ use super::Settings;
 use crate::bazarr::{Missing, Video};
 use crate::clock::Millis;
 use crate::dedup::{self, Audio};
-use crate::job::{JobKind, NewJob, Origin, Source, Task};
+use crate::job::{JobKind, NewJob, Options, Origin, Source, Task};
 use crate::language::Language;
 use crate::library::Library;
+use crate::title;
 use std::path::PathBuf;
 use std::time::UNIX_EPOCH;
 
@@ -56,7 +57,9 @@ impl Film {
         let (task, source_lang) = way(&self.audio, language)?;
         // Whatever the wish: the same text is made once.
         let target_lang = (task == Task::Translate).then_some(Language::ENGLISH);
-        let (kind, options) = (JobKind::Transcription, settings.options.clone());
+        let kind = JobKind::Transcription;
+        let title = settings.prompt_from_title.then(|| title::of(&self.path)).flatten();
+        let options = Options { title, ..settings.options.clone() };
         let audio =
             Audio::File { path: &self.path, bytes: self.bytes, modified_ms: self.modified_ms, track: None };
         Some(NewJob {

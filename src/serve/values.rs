@@ -60,6 +60,9 @@ pub fn options(config: &Config) -> Options {
         profile: profile.map(|p| serde_json::to_value(p).expect("a profile is plain numbers")),
         regroup: config.wording.regroup.clone(),
         word_highlight: config.wording.word_highlight,
+        initial_prompt: config.hearing.initial_prompt.clone(),
+        hotwords: config.hearing.hotwords.clone(),
+        audio_languages: config.hearing.preferred_audio_languages.clone(),
         ..Options::default()
     }
 }
@@ -76,6 +79,7 @@ pub(super) fn settings(config: &Config) -> Result<http::Settings, Error> {
         provider_preset: config.provider_quality_preset,
         preset: config.quality_preset,
         options: options(config),
+        prompt_from_title: config.hearing.prompt_from_title,
         no_speech: match config.provider_no_speech {
             NoSpeech::Empty => http::NoSpeech::Empty,
             NoSpeech::Blank => http::NoSpeech::Blank,
@@ -141,6 +145,7 @@ pub(super) fn push(config: &Config, queue: Queue) -> Result<Option<Push>, Error>
         library: Library { roots: config.library.clone(), mapping: known.path_mapping() },
         preset: config.quality_preset,
         options: options(config),
+        prompt_from_title: config.hearing.prompt_from_title,
         max_retries: config.max_retries,
         interval: Duration::from_secs(known.push_interval_minutes * 60),
         rank: Arc::new(move |preset, task, language| rank(&choosing, preset, task, language)),

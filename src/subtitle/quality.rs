@@ -25,6 +25,9 @@ pub struct Quality {
     pub score: u8,
     /// What was taken off, the most first; empty at 100.
     pub reasons: Vec<String>,
+    /// What went wrong besides the words, one sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// The stretches that were left in doubt or without words, for whoever wants to listen.
     pub doubtful: Vec<Stretch>,
     #[serde(flatten)]
@@ -37,6 +40,10 @@ const FOR_DOUBT: f64 = 30.0;
 const FOR_WORDLESS: f64 = 30.0;
 const FOR_HARD: f64 = 30.0;
 const FOR_SOFT: f64 = 15.0;
+const FOR_LACKING: f64 = 100.0;
+/// A sound may end so much before its file does, and by this part of it.
+const LACKING_MS: i64 = 5_000;
+const LACKING_PART: i64 = 50;
 /// The mean probability of words that nothing is taken off for, and that at which all is.
 const SURE: f64 = 0.9;
 const LOST: f64 = 0.4;
@@ -79,8 +86,31 @@ pub fn judge(report: Report, cues: &[Cue], stretches: &[Stretch]) -> Quality {
     Quality {
         score,
         reasons: reasons.collect(),
+        warnings: Vec::new(),
         doubtful: stretches.iter().filter(named).cloned().collect(),
         report,
+    }
+}
+
+impl Quality {
+    /// Takes points off where the sound broke off before the end that its file promises; whether it did.
+    ///
+    /// `promised_ms` is 0 where the file promises nothing.
+    pub fn cut_off(&mut self, read_ms: i64, promised_ms: i64) -> bool {
+        let lacks = promised_ms - read_ms;
+        if lacks <= LACKING_MS.max(promised_ms / LACKING_PART) {
+            return false;
+        }
+        let points = (FOR_LACKING * lacks as f64 / promised_ms as f64).round().max(1.0);
+        self.score = self.score.saturating_sub(points as u8);
+        let why = format!(
+            "the sound ends after {} of {}: the file is cut short or damaged",
+            seconds(read_ms),
+            seconds(promised_ms)
+        );
+        self.reasons.insert(0, format!("-{points:.0}: {why}"));
+        self.warnings.push(why);
+        true
     }
 }
 
@@ -171,6 +201,31 @@ mod tests {
         for line in ["hard limits: broken 0 times", "line_length       0 of 1", "reading_speed     0 of 1"] {
             assert!(text.contains(line), "no '{line}' in:\n{text}");
         }
+    }
+
+    #[test]
+    fn a_sound_that_breaks_off_takes_points_by_what_is_lacking() {
+        let check_cut = |read_ms, promised_ms, score, reason: Option<&str>| {
+            let mut quality = check(0.95, None, 0);
+            assert_eq!(quality.cut_off(read_ms, promised_ms), reason.is_some());
+            assert_eq!((quality.score, quality.reasons.first().map(String::as_str)), (score, reason));
+            assert_eq!(quality.warnings.len(), usize::from(reason.is_some()));
+        };
+        check_cut(100_000, 0, 100, None);
+        check_cut(100_000, 104_000, 100, None);
+        check_cut(7_100_000, 7_200_000, 100, None);
+        check_cut(
+            30_000,
+            40_000,
+            75,
+            Some("-25: the sound ends after 30.0 s of 40.0 s: the file is cut short or damaged"),
+        );
+        check_cut(
+            0,
+            40_000,
+            0,
+            Some("-100: the sound ends after 0.0 s of 40.0 s: the file is cut short or damaged"),
+        );
     }
 
     #[test]

@@ -36,11 +36,13 @@ fn fail(what: &'static str, is: impl Into<String>, todo: impl Into<String>) -> F
     Finding { grade: Grade::Fail, what, is: is.into(), todo: todo.into() }
 }
 
-fn configuration(_: &Config, file: Option<&Path>) -> Vec<Finding> {
-    vec![match file {
+fn configuration(config: &Config, file: Option<&Path>) -> Vec<Finding> {
+    let read = match file {
         Some(file) => ok("config", file.display().to_string()),
         None => ok("config", "no file: defaults, environment and flags"),
-    }]
+    };
+    let strangers = config.strangers.iter().map(|stranger| warn("config", stranger, "correct or remove it"));
+    std::iter::once(read).chain(strangers).collect()
 }
 
 fn data_folder(config: &Config, _: Option<&Path>) -> Vec<Finding> {

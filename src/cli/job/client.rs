@@ -40,6 +40,7 @@ pub struct Job {
     pub eta_seconds: Option<f64>,
     pub created_at: Option<String>,
     pub output_path: Option<String>,
+    pub note: Option<String>,
     pub segments_count: Option<u64>,
     pub error: Option<String>,
     pub processing_time_seconds: Option<f64>,

@@ -64,6 +64,9 @@ fn done(job: &Job) -> String {
     if let Some(path) = &job.output_path {
         line += &format!(", {path}");
     }
+    if let Some(note) = &job.note {
+        line += &format!(" ({note})");
+    }
     line + "\n"
 }
 

@@ -1,0 +1,118 @@
+//! How many channels become one so that speech is heard. Pure; knows nothing of files or of who mixes.
+
+/// The dialogue is in the centre, where there is one; the sides have music and a little of everything, and here and
+/// there a voice that nothing else has.
+const CENTRE: f32 = 0.5;
+const SIDE: f32 = 0.17;
+/// Shared by all others.
+const OTHERS: f32 = 0.16;
+
+/// The part of each channel in the sum, in the order of the channels; together they are 1.
+///
+/// `layout` is ffmpeg's name of it (`5.1(side)`, `5 channels (FL+FR+LFE+BL+BR)`). Where nobody says what six, seven or
+/// eight channels are, they are taken for 5.1, 6.1 and 7.1.
+pub fn weights(channels: usize, layout: Option<&str>) -> Vec<f32> {
+    let (centre, bass) = places(channels, layout);
+    let carries = |at: usize| Some(at) != bass;
+    let carrying = (0..channels).filter(|at| carries(*at)).count().max(1);
+    let Some(centre) = centre.filter(|at| *at == 2 && channels > 2) else {
+        return (0..channels).map(|at| if carries(at) { 1.0 / carrying as f32 } else { 0.0 }).collect();
+    };
+    let others = carrying - 3;
+    // What nothing takes up the centre does.
+    let rest = if others == 0 { OTHERS } else { 0.0 };
+    let weight = |at: usize| match at {
+        _ if !carries(at) => 0.0,
+        0 | 1 => SIDE,
+        _ if at == centre => CENTRE + rest,
+        _ => OTHERS / others as f32,
+    };
+    (0..channels).map(weight).collect()
+}
+
+/// Where centre and bass are. ffmpeg has its channels in one order: left, right, centre, bass, all others.
+fn places(channels: usize, layout: Option<&str>) -> (Option<usize>, Option<usize>) {
+    let name = layout.unwrap_or_default();
+    if let Some((_, inside)) = name.split_once('(').filter(|(_, inside)| inside.contains('+')) {
+        let order: Vec<&str> = inside.trim_end_matches(')').split('+').collect();
+        let place = |wanted: &str| order.iter().position(|channel| *channel == wanted);
+        return (place("FC"), place("LFE"));
+    }
+    let mut numbers = name.split('(').next().unwrap_or_default().split('.').map(str::parse::<usize>);
+    let (full, bass) = match (numbers.next(), numbers.next()) {
+        (Some(Ok(full)), Some(Ok(bass))) => (full, bass > 0),
+        _ if ["hexagonal", "octagonal", "hexadecagonal"].contains(&name) => (channels, false),
+        _ if name.is_empty() || name == "unknown" => match channels {
+            6..=8 => (channels - 1, true),
+            _ => (0, false),
+        },
+        _ => (0, false),
+    };
+    let centre = full > 2 && !["3.0(back)", "6.0(front)", "6.1(front)"].contains(&name);
+    (centre.then_some(2), bass.then_some(if centre { 3 } else { 2 }))
+}
+
+/// ffmpeg's filter that mixes so; none where its own way is right: one channel, or two.
+pub fn filter(channels: usize, layout: Option<&str>) -> Option<String> {
+    if channels <= 2 {
+        return None;
+    }
+    let heard = weights(channels, layout).into_iter().enumerate().filter(|(_, weight)| *weight > 0.0);
+    let terms: Vec<String> = heard.map(|(at, weight)| format!("{weight:.4}*c{at}")).collect();
+    Some(format!("pan=mono|c0={}", terms.join("+")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(channels: usize, layout: &str, expected: &[f32]) {
+        let found = weights(channels, Some(layout));
+        assert_eq!(found.len(), expected.len(), "{layout}");
+        for (a, b) in found.iter().zip(expected) {
+            assert!((a - b).abs() < 1e-5, "{layout}: {found:?}");
+        }
+        assert!((found.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{layout}: {found:?}");
+    }
+
+    #[test]
+    fn the_centre_counts_most_and_every_channel_but_the_bass_counts() {
+        check(6, "5.1", &[0.17, 0.17, 0.5, 0.0, 0.08, 0.08]);
+        check(6, "5.1(side)", &[0.17, 0.17, 0.5, 0.0, 0.08, 0.08]);
+        check(8, "7.1", &[0.17, 0.17, 0.5, 0.0, 0.04, 0.04, 0.04, 0.04]);
+        check(4, "4.0", &[0.17, 0.17, 0.5, 0.16]);
+        check(3, "3.0", &[0.17, 0.17, 0.66]);
+        check(4, "3.1", &[0.17, 0.17, 0.66, 0.0]);
+        check(6, "hexagonal", &[0.17, 0.17, 0.5, 0.16 / 3.0, 0.16 / 3.0, 0.16 / 3.0]);
+        check(12, "7.1.4", &[0.17, 0.17, 0.5, 0.0, 0.02, 0.02, 0.02, 0.02, 0.02, 0.02, 0.02, 0.02]);
+    }
+
+    #[test]
+    fn without_a_centre_all_count_the_same() {
+        check(1, "mono", &[1.0]);
+        check(2, "stereo", &[0.5, 0.5]);
+        check(3, "2.1", &[0.5, 0.5, 0.0]);
+        check(4, "quad", &[0.25; 4]);
+        check(3, "3.0(back)", &[1.0 / 3.0; 3]);
+        check(6, "6.0(front)", &[1.0 / 6.0; 6]);
+        check(5, "5 channels (FL+FR+LFE+BL+BR)", &[0.25, 0.25, 0.0, 0.25, 0.25]);
+        check(4, "4 channels (FL+FR+FC+TC)", &[0.17, 0.17, 0.5, 0.16]);
+    }
+
+    #[test]
+    fn channels_that_nobody_names_are_guessed_only_where_there_is_one_usual_order() {
+        check(6, "unknown", &[0.17, 0.17, 0.5, 0.0, 0.08, 0.08]);
+        assert_eq!(weights(8, None), weights(8, Some("7.1")));
+        assert_eq!(weights(4, None), [0.25; 4]);
+        assert_eq!(weights(16, None), [1.0 / 16.0; 16]);
+        assert!(weights(0, None).is_empty());
+    }
+
+    #[test]
+    fn ffmpeg_mixes_one_and_two_channels_by_itself() {
+        assert_eq!(filter(1, Some("mono")), None);
+        assert_eq!(filter(2, Some("stereo")), None);
+        assert_eq!(filter(3, Some("2.1")).unwrap(), "pan=mono|c0=0.5000*c0+0.5000*c1");
+        assert_eq!(filter(4, Some("4.0")).unwrap(), "pan=mono|c0=0.1700*c0+0.1700*c1+0.5000*c2+0.1600*c3");
+    }
+}

@@ -1,0 +1,94 @@
+//! Whether words stand in a window only because the prompt has them. Pure; decodes nothing.
+//!
+//! Over music and noise Whisper is apt to write down its prompt. Whoever speaks may say the same words, so they are
+//! doubted first, and believed when a decoding without the prompt has something that sounds like them.
+
+use super::guard::plain;
+use crate::subtitle::Word;
+use std::ops::Range;
+
+/// A run of this many words as they stand in the prompt is doubted.
+const RUN: usize = 4;
+/// The part of its letters that may be written otherwise without the prompt.
+const APART: f32 = 0.5;
+
+/// The words to be doubted: all, where the window has no word that the prompt has not; else the longest run of the
+/// prompt's, if it is long.
+pub fn suspect(words: &[Word], prompt: &str) -> Option<Range<usize>> {
+    let heard: Vec<String> = words.iter().map(|w| plain(&w.text)).collect();
+    let told: Vec<String> = prompt.split_whitespace().map(plain).filter(|w| !w.is_empty()).collect();
+    if !heard.is_empty() && heard.iter().all(|w| told.contains(w)) {
+        return Some(0..heard.len());
+    }
+    let starts = (0..heard.len()).flat_map(|i| (0..told.len()).map(move |j| (i, j)));
+    let run = |(i, j): (usize, usize)| {
+        let same = heard[i..].iter().zip(&told[j..]).take_while(|(a, b)| a == b && !a.is_empty()).count();
+        i..i + same
+    };
+    starts.map(run).max_by_key(Range::len).filter(|run| run.len() >= RUN)
+}
+
+/// Whether the letters of `doubted` also stand, more or less, in what was heard without the prompt.
+pub fn is_confirmed(doubted: &[Word], bare: &[Word]) -> bool {
+    let letters =
+        |words: &[Word]| words.iter().flat_map(|w| plain(&w.text).chars().collect::<Vec<_>>()).collect();
+    let (doubted, bare): (Vec<char>, Vec<char>) = (letters(doubted), letters(bare));
+    // The least number of letters to change so that it is a part of the other (Sellers).
+    let mut row = vec![0usize; bare.len() + 1];
+    for (i, a) in doubted.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in bare.iter().enumerate() {
+            let changed = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    let least = row.into_iter().min().unwrap_or(doubted.len());
+    least as f32 <= APART * doubted.len() as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<Word> {
+        let word = |w: &str| Word { text: format!(" {w}"), start_ms: 0, end_ms: 100, p: 0.5 };
+        text.split_whitespace().map(word).collect()
+    }
+
+    fn check_suspect(text: &str, prompt: &str, expected: Option<Range<usize>>) {
+        assert_eq!(suspect(&words(text), prompt), expected, "{text}");
+    }
+
+    const CAST: &str = "Frodo Baggins, Samwise Gamgee, Gandalf. The Lord of the Rings.";
+
+    #[test]
+    fn a_window_of_nothing_but_the_prompt_is_doubted() {
+        check_suspect("Frodo Baggins.", CAST, Some(0..2));
+        check_suspect("Gandalf! Gandalf!", CAST, Some(0..2));
+        check_suspect("Gandalf, look!", CAST, None);
+        check_suspect("", CAST, None);
+        check_suspect("Frodo.", "", None);
+    }
+
+    #[test]
+    fn a_long_run_of_the_prompt_is_doubted_wherever_it_stands() {
+        check_suspect("And so Frodo Baggins, Samwise Gamgee, Gandalf went home", CAST, Some(2..7));
+        check_suspect("one to find the lord of the rings again", CAST, Some(3..8));
+        check_suspect("My name is Frodo Baggins, not Samwise", CAST, None);
+    }
+
+    #[test]
+    fn what_sounds_like_it_without_the_prompt_confirms_it() {
+        let check = |doubted: &str, bare: &str, expected| {
+            assert_eq!(is_confirmed(&words(doubted), &words(bare)), expected, "{doubted} / {bare}");
+        };
+        check("Melchior Sternfels von Fuchshaim", "namens Melcher Sternfelz von Fuchsheim wie wo wann", true);
+        check("Gandalf", "Gen Dolf", true);
+        check("Frodo", "Photo!", true);
+        check("Frodo Baggins", "", false);
+        check("Frodo Baggins, Samwise Gamgee", "Thank you for watching", false);
+        check("Gandalf", "you", false);
+    }
+}

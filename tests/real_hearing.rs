@@ -1,0 +1,190 @@
+//! What is heard and what is written down, with the real model and real speech: hotwords, tracks, late sound, no sound,
+//! half a file; from the command line and as jobs by path.
+
+mod daemon;
+
+use daemon::speech::{self, clip, errors, ffmpeg, said};
+use daemon::{Daemon, Home, names};
+use serde_json::json;
+use std::path::Path;
+use std::process::Output;
+
+/// Runs `transcribe` on a file of the library; gives what it writes and what it says.
+fn transcribe(home: &Home, words: &[&str]) -> (String, String) {
+    let output = home.program(&[&["transcribe", "-o", "-"], words].concat()).output().unwrap();
+    assert!(output.status.success(), "{}", err(&output));
+    (String::from_utf8(output.stdout.clone()).unwrap(), err(&output))
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// The start of the first cue, in milliseconds.
+fn begins(srt: &str) -> i64 {
+    let line = srt.lines().find(|line| line.contains("-->")).expect(srt);
+    let (clock, ms) = line.split(" --> ").next().unwrap().split_once(',').unwrap();
+    clock.split(':').fold(0, |sum, part| sum * 60 + part.parse::<i64>().unwrap()) * 1000
+        + ms.parse::<i64>().unwrap()
+}
+
+/// A film whose picture is black and whose only track is a clip, five seconds late.
+fn late(from: &Path, options: &[&str], to: &Path) {
+    let filter = ["-itsoffset", "5", "-i", from.to_str().unwrap(), "-map", "0:v", "-map", "1:a"];
+    let mut command = std::process::Command::new("ffmpeg");
+    command.args([
+        "-nostdin",
+        "-v",
+        "error",
+        "-y",
+        "-f",
+        "lavfi",
+        "-i",
+        "color=black:size=32x32:rate=25:duration=14",
+    ]);
+    assert!(command.args(filter).args(options).arg(to).status().unwrap().success());
+}
+
+#[test]
+fn a_hotword_changes_how_a_name_is_spelled() {
+    let Some(home) = speech::home() else { return };
+    std::fs::copy(clip("en_demo").path, home.path("library/demo.wav")).unwrap();
+    let film = "library/demo.wav";
+    let ask = ["--language", "en", "--format", "txt", film];
+    let (plain, _) = transcribe(&home, &ask);
+    let (prompted, _) = transcribe(&home, &[&["--hotwords", "Didgeem, PBX"][..], &ask].concat());
+    // The company is called Digium; whoever spells it otherwise gets it so.
+    assert!(!plain.contains("Didgeem"), "{plain}");
+    assert!(prompted.contains("Didgeem"), "{prompted}");
+    let right = clip("en_demo").text;
+    let (before, after) = (errors(&right, &said(&plain)), errors(&right, &said(&prompted)));
+    assert!(after.wrong <= before.wrong + 3, "{before:?} {after:?}: {prompted}");
+}
+
+#[test]
+fn where_nobody_speaks_no_prompt_makes_words() {
+    let Some(home) = speech::home() else { return };
+    for name in ["none_noise", "none_silence"] {
+        std::fs::copy(clip(name).path, home.path("library").join(format!("{name}.wav"))).unwrap();
+        let film = format!("library/{name}.wav");
+        let (text, _) =
+            transcribe(&home, &["--language", "en", "--prompt", "Frodo, Gandalf. Thank you.", &film]);
+        assert_eq!(text, "", "{name}");
+    }
+}
+
+#[test]
+fn sound_that_begins_late_has_late_cues() {
+    let Some(home) = speech::home() else { return };
+    let thanks = clip("en_thanks");
+    std::fs::copy(&thanks.path, home.path("library/plain.wav")).unwrap();
+    let (plain, _) = transcribe(&home, &["--language", "en", "library/plain.wav"]);
+    let daemon = Daemon::start(&home);
+    for (name, options) in [
+        ("film.mkv", &["-c:v", "mpeg4", "-c:a", "ac3"][..]),
+        ("film.mp4", &["-c:v", "mpeg4", "-c:a", "aac"]),
+        ("film.ts", &["-c:v", "mpeg2video", "-c:a", "mp2", "-output_ts_offset", "3000"]),
+    ] {
+        let film = home.path("library").join(name);
+        late(&thanks.path, options, &film);
+        let (srt, _) = transcribe(&home, &["--language", "en", film.to_str().unwrap()]);
+        let apart = begins(&srt) - begins(&plain) - 5_000;
+        assert!(apart.abs() <= 150, "{name}: {apart} ms off\n{srt}");
+
+        let body = json!({ "file_path": film, "source_lang": "en", "target_lang": "en" }).to_string();
+        let job = daemon.post("/api/jobs", &body).json();
+        let job = daemon.job_ended(job["id"].as_str().unwrap());
+        let srt = std::fs::read_to_string(job["output_path"].as_str().expect(&job.to_string())).unwrap();
+        let apart = begins(&srt) - begins(&plain) - 5_000;
+        assert!(apart.abs() <= 300, "{name} as a job: {apart} ms off\n{srt}");
+        std::fs::remove_file(film).unwrap();
+    }
+}
+
+#[test]
+fn the_track_is_chosen_by_number_by_language_and_by_preference() {
+    let Some(home) = speech::home() else { return };
+    let (english, french) = (clip("en_echo"), clip("fr_prompts"));
+    let film = home.path("library/film.mkv");
+    let second = ["-i", english.path.to_str().unwrap(), "-map", "0", "-map", "1", "-c:a", "ac3"];
+    let tags =
+        ["-metadata:s:a:0", "language=fre", "-metadata:s:a:1", "language=eng", "-disposition:a:0", "default"];
+    ffmpeg(&french.path, &[&second[..], &tags].concat(), &film);
+    let check = |words: &[&str], expected: &speech::Clip| {
+        let words = [&["--format", "txt"], words, &["library/film.mkv"]].concat();
+        let (text, _) = transcribe(&home, &words);
+        let found = errors(&expected.text, &said(&text));
+        assert!(found.rate() <= 0.25, "{words:?}: {found:?}\n{text}");
+    };
+    // English is preferred unless something else is said.
+    check(&[], &english);
+    check(&["--language", "fr"], &french);
+    check(&["--track", "0"], &french);
+    check(&["--set", "preferred_audio_languages=de,fr"], &french);
+    let missing = home.program(&["transcribe", "--track", "2", "library/film.mkv"]).output().unwrap();
+    assert_eq!(missing.status.code(), Some(1));
+    let told = err(&missing);
+    assert!(
+        told.contains("has no audio track 2") && told.contains("0 (fre, ac3") && told.contains("1 (eng, ac3"),
+        "{told}"
+    );
+}
+
+#[test]
+fn without_speech_no_file_is_written_and_no_language_is_told() {
+    let Some(home) = speech::home() else { return };
+    std::fs::copy(clip("none_noise").path, home.path("library/noise.wav")).unwrap();
+    let output = home.program(&["transcribe", "library/noise.wav"]).output().unwrap();
+    assert!(output.status.success());
+    assert!(err(&output).contains("noise.wav: no speech was found, nothing was written"), "{}", err(&output));
+    let daemon = Daemon::start(&home);
+    let body = json!({ "file_path": home.path("library/noise.wav"), "target_lang": "en" }).to_string();
+    let id = daemon.post("/api/jobs", &body).json()["id"].as_str().unwrap().to_string();
+    let job = daemon.job_ended(&id);
+    assert_eq!((&job["status"], &job["segments_count"]), (&json!("completed"), &json!(0)), "{job}");
+    assert_eq!((&job["source_lang"], &job["output_path"]), (&json!(null), &json!(null)), "{job}");
+    assert_eq!(job["note"], "no speech was found, no subtitle file was written");
+    assert_eq!(names(&home.path("library")), ["noise.wav"]);
+}
+
+#[test]
+fn half_a_file_gives_half_a_subtitle_and_says_so() {
+    let Some(home) = speech::home() else { return };
+    let whole = home.path("spare/whole.mkv");
+    ffmpeg(&clip("en_demo").path, &["-c:a", "ac3"], &whole);
+    let bytes = std::fs::read(&whole).unwrap();
+    std::fs::write(home.path("library/half.mkv"), &bytes[..bytes.len() / 2]).unwrap();
+    let (srt, told) = transcribe(&home, &["--language", "en", "--report", "library/half.mkv"]);
+    assert!(said(&srt).contains("Asterisk"), "{srt}");
+    assert!(told.contains("half.mkv: warning: the sound ends after "), "{told}");
+    assert!(told.contains(": the sound ends after "), "{told}");
+
+    let daemon = Daemon::start(&home);
+    let body =
+        json!({ "file_path": home.path("library/half.mkv"), "source_lang": "en", "target_lang": "en" });
+    let id = daemon.post("/api/jobs", &body.to_string()).json()["id"].as_str().unwrap().to_string();
+    assert_eq!(daemon.job_ended(&id)["status"], "completed");
+    let report = daemon.get(&format!("/api/jobs/{id}/report"));
+    assert!(report["reasons"][0].as_str().unwrap().contains("the sound ends after "), "{report}");
+    assert!(daemon.log().contains("the file is cut short or damaged"), "{}", daemon.log());
+}
+
+#[test]
+fn a_subtitle_that_is_there_is_replaced_and_the_command_says_so() {
+    let Some(home) = speech::home() else { return };
+    std::fs::copy(clip("en_thanks").path, home.path("library/talk.wav")).unwrap();
+    std::fs::write(home.path("library/talk.eng.srt"), "made by hand").unwrap();
+    let output = home.program(&["transcribe", "--language", "en", "library/talk.wav"]).output().unwrap();
+    assert!(err(&output).contains("talk.eng.srt in place of the one that was there"), "{}", err(&output));
+    assert!(std::fs::read_to_string(home.path("library/talk.eng.srt")).unwrap().contains("-->"));
+}
+
+#[test]
+fn a_prompt_that_is_too_long_loses_its_beginning_and_the_command_says_so() {
+    let Some(home) = speech::home() else { return };
+    std::fs::copy(clip("en_thanks").path, home.path("library/talk.wav")).unwrap();
+    let prompt = "Nobody needs so many words as these. ".repeat(60) + "We use the Asterisk PBX.";
+    let (srt, told) = transcribe(&home, &["--language", "en", "--prompt", &prompt, "library/talk.wav"]);
+    assert!(said(&srt).contains("Asterisk"), "{srt}");
+    assert!(told.contains("talk.wav: warning: the prompt is too long: the first "), "{told}");
+}
