@@ -4,6 +4,7 @@
 //! `children` is the side of `serve`; `device` the side of the process; between them go `hints`.
 
 pub mod board;
+pub mod builds;
 pub mod children;
 pub mod device;
 mod dispatch;
