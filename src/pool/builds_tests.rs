@@ -3,6 +3,7 @@
 use super::{About, Builds, front};
 use crate::device::level::Level::{self, V2, V3, V4};
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -115,8 +116,8 @@ fn what_is_no_build_for_that_level_is_not_used() {
     package.check(V4, Some(V3), &["exit status: 3"]);
     package.has(V4, "echo hello");
     package.check(V4, Some(V3), &["does not say what it is"]);
-    let path = package.has(V4, "");
-    std::fs::write(&path, "\u{7f}ELF of another kind").unwrap();
+    let path = package.has(V4, &says(&about(V4)));
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
     package.check(V4, Some(V3), &["cannot be run"]);
 }
 

@@ -281,6 +281,9 @@ mod tests {
         };
         assert!(apart > 0.0 && apart < 0.3, "{apart}");
         forms.end();
+        // Another build on the same CPU has other kernels, and a verdict of its own to reach.
+        let others: Kernels = serde_json::from_str("\"AVX = 1 | COREML = 1 |\"").unwrap();
+        assert_eq!(Outlook::of(&setup, &model, &others), Outlook::Comes(wanted));
         // The next process finds it ready.
         assert_eq!(Forms::new(&setup).of(&model, wanted).header.ftype, wanted);
     }

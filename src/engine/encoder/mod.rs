@@ -1,10 +1,11 @@
 //! Whisper's encoder on CPU, in place of whisper.cpp's. Knows nothing of decoding, sessions or the C interface.
 //!
 //! whisper.cpp's own runs its matrices at a third of what the CPU can do, and keeps a whole graph of buffers for each
-//! session. Here the products are done by `gemm` (f32, kernels for AVX-512, AVX2 and NEON chosen at run time), with
-//! weights turned to f32 one matrix at a time, and attention a block of rows at a time.
+//! session. Here the products are done by `gemm` (f32, kernels for AVX-512, AVX2 and NEON chosen at run time) or, on CPUs
+//! that it has none for, by `plain`, with weights turned to f32 one matrix at a time, and attention a block of rows at a time.
 
 mod math;
+mod plain;
 pub(super) mod seat;
 mod weights;
 
