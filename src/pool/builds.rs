@@ -24,7 +24,7 @@ pub struct About {
     version: String,
     /// The mark of its sources; empty outside packages.
     mark: String,
-    /// What it was compiled for; `None`: for any CPU, or for the one that compiled it.
+    /// What it was built for; `None` outside packages.
     pub level: Option<Level>,
     kernels: Kernels,
 }
@@ -58,7 +58,7 @@ pub struct Build {
     /// What is run, also when the file was replaced meanwhile. Open as long as it may be run.
     program: PathBuf,
     held: Option<Arc<File>>,
-    /// What it was compiled for.
+    /// What it was built for.
     pub level: Option<Level>,
     pub kernels: Kernels,
 }
