@@ -1,6 +1,7 @@
 # make demo   one subtitle of real speech, made through the daemon as Bazarr asks for it
 # make test   everything, with the real model and real speech
 # make units  systemd's own opinion of the units in systemd/; make units-run runs them under a systemd of their own
+# make package  one package for every CPU of this architecture; make package-check runs it on older ones, as qemu plays them
 # make lint   formatting, clippy, the layering rules, licences of the packages used
 #
 # What is fetched (the model, the speech) is kept in CACHE, outside the build directory.
@@ -25,12 +26,13 @@ TEST_ENV = TRANSCRIPTORD_TEST_MODELS=$(MODELS) TRANSCRIPTORD_TEST_MODEL_CT2=$(CT
 # `cargo nextest` where it is installed, else `cargo test`.
 RUN_TESTS = if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked --no-fail-fast; else cargo test --locked --no-fail-fast; fi
 
-.PHONY: help deps build release demo test units units-run lint bench bench-bazarr bench-crash bench-load bench-park model speech
+.PHONY: help deps build release demo test units units-run package package-check lint bench bench-bazarr bench-crash bench-load bench-park model speech
 
 help:
 	@echo "make demo    a subtitle of real speech in a few minutes: builds, fetches a model and speech, asks as Bazarr does"
 	@echo "make build   target/release/transcriptord"
 	@echo "make test    all tests, with the real model and real speech"
+	@echo "make package  a tar.gz that is right on every CPU of this architecture; package-check tries it on older ones"
 	@echo "make lint    formatting, clippy, layering, licences"
 	@echo "make units   checks the systemd units and prints how exposed they are; units-run (as root) runs and restarts them"
 	@echo "make bench   speed, memory and word errors beside the peers; bench-bazarr, bench-crash, bench-load, bench-park the rest"
@@ -65,6 +67,13 @@ units:
 
 units-run:
 	@.ci/units-run
+
+# Builds the program once for each level of CPU: many minutes.
+package: deps
+	@.ci/package
+
+package-check:
+	@.ci/package-check
 
 # The short form: minutes. benches/*.py --help tells how to measure for longer, and on other audio.
 bench: build speech

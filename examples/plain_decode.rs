@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map(|s| s.map(|s| f32::from(s) / 32768.0))
         .collect::<Result<Vec<f32>, _>>()?;
     // States that are made here get no encoder from us: whisper.cpp uses its own. The call links what its build asks for.
-    eprintln!("{}", engine::system_info());
+    eprintln!("{}", engine::Kernels::here());
     let mut place = WhisperContextParameters::default();
     place.use_gpu(false).flash_attn(true);
     let context = WhisperContext::new_with_params(model, place)?;

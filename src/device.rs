@@ -1,5 +1,7 @@
 //! What computes here, and where: processors, memory, GPUs, disks. Does not know what is computed.
 
+pub mod level;
+
 use serde::Serialize;
 use std::ffi::CString;
 use std::fmt;

@@ -92,9 +92,10 @@ pub struct Successor {
 }
 
 impl Successor {
-    /// To be called at start: later the file may have been replaced, and the kernel's name for it says so.
-    pub fn remember() -> io::Result<Successor> {
-        Ok(Successor { program: std::env::current_exe()? })
+    /// The program at this path, asked for at start: later the file may have been replaced, and the kernel's name for it
+    /// says so.
+    pub fn of(program: PathBuf) -> Successor {
+        Successor { program }
     }
 
     /// Fails with one sentence when the file cannot be run: then it is better to stay. Blocks until it answered.

@@ -8,20 +8,21 @@ pub use values::{node, options, rank, setup};
 use crate::bazarr;
 use crate::clock::System;
 use crate::config::{Config, PoolMode};
-use crate::device::Device;
+use crate::device::{Device, level};
+use crate::engine::Kernels;
 use crate::handover::{self, Successor};
 use crate::housekeeping::{self, Rules};
 use crate::http;
 use crate::job::JobId;
 use crate::notify::{self, Event};
+use crate::pool::builds::{self, Builds};
 use crate::pool::children::{Children, Place};
 use crate::pool::hints::{self, Order};
 use crate::pool::{self, setup::Setup};
 use crate::push;
-use crate::queue::Queue;
+use crate::queue::{self, Queue};
 use crate::spool::{self, Spool};
 use crate::store::{self, Store};
-use crate::{engine, queue};
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::FromRawFd;
@@ -78,34 +79,26 @@ pub enum Error {
 pub fn run(config: Config) -> Result<(), Error> {
     built_for(&config)?;
     handover::ignore_signal();
-    let successor = Arc::new(Successor::remember()?);
+    let successor = Arc::new(Successor::of(builds::front(&std::env::current_exe()?)));
     let listener = listen(config.listen)?;
     let at = listener.local_addr()?;
     log::info!("transcriptord {} listens on http://{at}", env!("CARGO_PKG_VERSION"));
     // Stays open when the server closes its own: the kernel holds connections until a successor accepts them.
     let kept = listener.try_clone()?;
-    log::info!("whisper.cpp: {}", engine::system_info());
-    if !engine::own_encoder() {
-        log::warn!("this build lacks the fast encoder for CPUs: `transcriptord doctor` says how to get it");
-    }
+    let (place, kernels) = place(&config);
     let _lock = lock(&config.data_dir)?;
     let store = insist(|| Ok(Store::open(&config.database_url)?))?;
     let setup = setup(&config);
     let queue = values::queue(store, setup.node.clone(), setup.told);
     take_up(&config, &queue)?;
     let spool = Arc::new(Spool::open(&config.data_dir.join("spool"))?);
-    let place = match config.pool {
-        // The program of this very process, also when its file was replaced meanwhile.
-        PoolMode::Processes => Place::Process("/proc/self/exe".into()),
-        PoolMode::InProcess => Place::Here,
-    };
     let missing = {
         let config = config.clone();
         move || missing_model(&config)
     };
     let children = Arc::new(Children::start(setup, queue.clone(), place, Box::new(missing))?);
     log_what_is_missing(&config);
-    for line in uses(&config) {
+    for line in uses(&config, &kernels) {
         log::info!("{line}");
     }
     reap_now_and_then(queue.clone())?;
@@ -161,6 +154,29 @@ pub fn run(config: Config) -> Result<(), Error> {
         Ending::Stop => Ok(()),
         Ending::Handover => Err(Error::Successor(successor.become_with(&kept))),
     }
+}
+
+/// Where the pool works and with which kernels; the log is told.
+fn place(config: &Config) -> (Place, Kernels) {
+    let builds = match config.pool {
+        PoolMode::Processes => Builds::here(),
+        // The best for this CPU already: the command line saw to that.
+        PoolMode::InProcess => Builds::only("/proc/self/exe".into()),
+    };
+    for why in builds.passed_over() {
+        log::warn!("{why}");
+    }
+    let used = builds.used();
+    log::info!("the CPU is {}; {used} does the work", level::cpu_name());
+    log::info!("whisper.cpp: {}", used.kernels);
+    if !used.kernels.have_seat() {
+        log::warn!("this build lacks the fast encoder for CPUs: `transcriptord doctor` says how to get it");
+    }
+    let place = match config.pool {
+        PoolMode::Processes => Place::Process(Box::new(builds)),
+        PoolMode::InProcess => Place::Here,
+    };
+    (place, used.kernels)
 }
 
 /// Gives the jobs of this node's earlier life back to the queue.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use transcriptord::engine::whisper::{Place, Whisper};
-use transcriptord::engine::{Ask, Context, Engine, Error, Heard, Part, Sound, own_encoder};
+use transcriptord::engine::{Ask, Context, Engine, Error, Heard, Kernels, Part, Sound};
 use transcriptord::job::Task;
 use transcriptord::language::Language;
 use transcriptord::model;
@@ -36,7 +36,10 @@ fn hear(whisper: &Whisper, samples: &[f32], context: Context, stop: bool) -> Res
 #[test]
 fn our_encoder_hears_what_that_of_whisper_cpp_hears() {
     let Some((whisper, samples)) = real() else { return };
-    assert!(own_encoder(), "built without the seat: CXXFLAGS of .cargo/config.toml did not arrive");
+    assert!(
+        Kernels::here().have_seat(),
+        "built without the seat: CXXFLAGS of .cargo/config.toml did not arrive"
+    );
     let ours = hear(&whisper, &samples, Context::Fitted, false).unwrap();
     let theirs = hear(&whisper.with_foreign_encoder(), &samples, Context::Fitted, false).unwrap();
     let text = |heard: &Heard| heard.words.iter().map(|w| w.text.clone()).collect::<String>();

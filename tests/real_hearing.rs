@@ -94,7 +94,8 @@ fn sound_that_begins_late_has_late_cues() {
         let body = json!({ "file_path": film, "source_lang": "en", "target_lang": "en" }).to_string();
         let job = daemon.post("/api/jobs", &body).json();
         let job = daemon.job_ended(job["id"].as_str().unwrap());
-        let srt = std::fs::read_to_string(job["output_path"].as_str().expect(&job.to_string())).unwrap();
+        let srt =
+            std::fs::read_to_string(job["output_path"].as_str().unwrap_or_else(|| panic!("{job}"))).unwrap();
         let apart = begins(&srt) - begins(&plain) - 5_000;
         assert!(apart.abs() <= 300, "{name} as a job: {apart} ms off\n{srt}");
         std::fs::remove_file(film).unwrap();

@@ -3,6 +3,7 @@
 use super::{Failure, print, progress};
 use crate::config::{Config, Flags};
 use crate::model::{self, CATALOGUE, WeightType};
+use crate::pool::builds::Builds;
 use crate::pool::forms::Outlook;
 use argh::FromArgs;
 use std::collections::BTreeSet;
@@ -117,11 +118,12 @@ fn folder(models_dir: Option<String>) -> Result<PathBuf, Failure> {
 
 fn list(config: &Config, installed_only: bool) -> String {
     let (dir, setup) = (&config.models_dir, crate::serve::setup(config));
+    let kernels = Builds::here().used().kernels;
     let (installed, broken) = model::survey(dir);
     let mut text = format!("Installed in {}:\n", dir.display());
     for model in &installed {
         let header = &model.header;
-        let outlook = format!("; {}", Outlook::of(&setup, model));
+        let outlook = format!("; {}", Outlook::of(&setup, model, &kernels));
         text += &line(&model.name, model.bytes, header.multilingual(), header.translates(), &outlook);
     }
     if installed.is_empty() {

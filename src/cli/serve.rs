@@ -1,7 +1,8 @@
 //! `transcriptord serve`. Does not know what a daemon consists of.
 
 use super::{Failure, log};
-use crate::config::{self, Flags};
+use crate::config::{self, Flags, PoolMode};
+use crate::pool::builds;
 use argh::FromArgs;
 use std::path::PathBuf;
 
@@ -82,6 +83,9 @@ impl Serve {
         })?;
         log::start(config.log_level);
         config.strangers.iter().for_each(|stranger| ::log::warn!("{stranger}"));
+        if config.pool == PoolMode::InProcess {
+            builds::become_best(|why| ::log::warn!("{why}"));
+        }
         crate::serve::run(config).map_err(Failure::failed)
     }
 }

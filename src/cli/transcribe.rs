@@ -6,7 +6,7 @@ use crate::config::{Config, Flags};
 use crate::job::{JobKind, JobState, NewJob, Options, Origin, Preset, Source, Task};
 use crate::language::Language;
 use crate::pool::hints::{self, Order, Report};
-use crate::pool::{device, finish, setup::Setup};
+use crate::pool::{builds, device, finish, setup::Setup};
 use crate::queue::Queue;
 use crate::serve;
 use crate::store::Store;
@@ -129,6 +129,7 @@ impl Transcribe {
         if self.files.is_empty() {
             return Err(usage("name at least one media file; --help shows how".into()));
         }
+        builds::become_best(|why| eprintln!("transcriptord: {why}"));
         let config = super::configured(&self.flags())?;
         serve::built_for(&config).map_err(|e| usage(e.to_string()))?;
         // What a file's job warns of is what this command prints.

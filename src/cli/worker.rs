@@ -1,7 +1,8 @@
 //! `transcriptord worker`. Does not know how windows become words.
 
-use super::{Failure, log};
+use super::{Failure, log, print};
 use crate::config::{self, Flags};
+use crate::pool::builds::{self, About};
 use argh::FromArgs;
 use std::path::PathBuf;
 
@@ -41,6 +42,9 @@ pub struct Worker {
     /// off, error, warn, info, debug or trace (default info)
     #[argh(option, arg_name = "level")]
     pub log_level: Option<String>,
+    /// say what this program is, for the daemon that may start it
+    #[argh(switch, hidden_help)]
+    pub about: bool,
     /// the file descriptor on which the daemon that started this process speaks
     #[argh(option, arg_name = "fd", hidden_help)]
     pub hints: Option<i32>,
@@ -65,6 +69,10 @@ impl Worker {
 
     /// Returns when the daemon that started it has gone, when it was told to stop, or on SIGTERM.
     pub fn run(self) -> Result<(), Failure> {
+        if self.about {
+            let about = About::tried().map_err(Failure::failed)?;
+            return print(&format!("{}\n", serde_json::to_string(&about).map_err(Failure::failed)?));
+        }
         if let Some(fd) = self.hints {
             log::start(
                 self.log_level.as_deref().and_then(|l| l.parse().ok()).unwrap_or(::log::LevelFilter::Info),
@@ -74,6 +82,7 @@ impl Worker {
         let config = config::read(&self.flags())?;
         log::start(config.log_level);
         config.strangers.iter().for_each(|stranger| ::log::warn!("{stranger}"));
+        builds::become_best(|why| ::log::warn!("{why}"));
         crate::serve::worker(&config).map_err(Failure::failed)
     }
 }

@@ -1,8 +1,9 @@
 //! Speech recognition as a door: samples in, words out. Knows nothing of jobs, files, windows of a film or subtitles.
 //!
-//! `whisper`, `trial` and `voice` alone know whisper_rs. Times in here are milliseconds from the first sample given.
+//! `whisper`, `trial`, `kernels` and `voice` alone know whisper_rs. Times in here are milliseconds from the first sample given.
 
 mod encoder;
+mod kernels;
 mod mel;
 mod prompt;
 pub mod scripted;
@@ -12,6 +13,7 @@ pub mod voice;
 pub mod whisper;
 mod words;
 
+pub use kernels::Kernels;
 pub use trial::Trial;
 
 use crate::job::Task;
@@ -136,19 +138,4 @@ pub trait Session: Send {
 
     /// Tells the language of the samples.
     fn detect(&mut self, sound: Sound<'_>) -> Result<LanguageOdds, Error>;
-}
-
-/// True when this build multiplies bf16 as such: elsewhere it would be turned to f32 first, which is slow.
-pub fn multiplies_bf16() -> bool {
-    system_info().contains("AVX512_BF16 = 1")
-}
-
-/// What whisper.cpp was built with and found on this machine (`AVX2 = 1 | LLAMAFILE = 1 | …`).
-pub fn system_info() -> String {
-    whisper::system_info()
-}
-
-/// Whether this build of whisper.cpp has the seat that our encoder sits in; else its own is used, which is slower.
-pub fn own_encoder() -> bool {
-    system_info().contains("COREML = 1")
 }

@@ -1,21 +1,21 @@
 //! The side of `serve`: starts a device's process when there is work, passes hints, notices its death at once.
 //! Knows nothing of HTTP or of what the process does inside.
 
+use super::builds::{self, Build, Builds};
 use super::device;
 use super::hints::{self, Order, Report};
 use super::setup::Setup;
 use super::status::{PoolStatus, WorkerStatus};
 use crate::queue::{Notice, Queue};
-use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use std::{fmt, io};
 
 /// Covers a lost hint, and a model that was put in its place.
 const SLOW_POLL: Duration = Duration::from_secs(3);
@@ -24,10 +24,10 @@ const SHORT_LIFE: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Where the pool's threads run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Place {
-    /// In a process of their own, made from this program.
-    Process(PathBuf),
+    /// In a process of their own, made from the best build of this program.
+    Process(Box<Builds>),
     /// Inside `serve`.
     Here,
 }
@@ -58,7 +58,7 @@ struct State {
 }
 
 enum Running {
-    Process(Child),
+    Process(Child, Build),
     Here(JoinHandle<io::Result<()>>),
 }
 
@@ -231,33 +231,17 @@ fn launch(shared: &Shared) -> io::Result<(Running, UnixStream)> {
                 .spawn(move || device::run(setup, queue, Some(theirs)))?;
             Running::Here(thread)
         }
-        Place::Process(program) => {
-            let fd = theirs.as_raw_fd();
-            let mut command = Command::new(program);
-            command.args(["worker", "--hints", &fd.to_string()]).stdin(Stdio::null());
-            // It says as much as this process does.
-            command.args(["--log-level", log::max_level().as_str()]);
-            // SAFETY: between fork and exec only async-signal-safe calls are made.
-            unsafe {
-                command.pre_exec(move || {
-                    // The process inherits its end of the pair, and only that.
-                    if libc::fcntl(fd, libc::F_SETFD, 0) < 0 {
-                        return Err(io::Error::last_os_error());
-                    }
-                    Ok(())
-                });
-            }
-            // For those who list processes.
-            let child = command.arg0("transcriptord").spawn()?;
+        Place::Process(builds) => {
+            let (child, build) = spawn(builds, theirs.as_raw_fd())?;
             log::info!("device {}: process {} started", shared.setup.device, child.id());
             hints::send(&ours, &Order::Begin(Box::new(shared.setup.clone())))?;
-            Running::Process(child)
+            Running::Process(child, build)
         }
     };
     let mut state = shared.lock();
     state.link = Some(ours.try_clone()?);
     state.pid = match &running {
-        Running::Process(child) => Some(child.id()),
+        Running::Process(child, _) => Some(child.id()),
         Running::Here(_) => None,
     };
     if state.stopping {
@@ -266,12 +250,43 @@ fn launch(shared: &Shared) -> io::Result<(Running, UnixStream)> {
     Ok((running, ours))
 }
 
+/// Starts the build in use, or the next lower one where it cannot be run. `link` is its end of the socket pair.
+fn spawn(builds: &Builds, link: RawFd) -> io::Result<(Child, Build)> {
+    loop {
+        let build = builds.used();
+        let mut command = build.command();
+        command.args(["worker", "--hints", &link.to_string()]).stdin(Stdio::null());
+        // It says as much as this process does.
+        command.args(["--log-level", log::max_level().as_str()]);
+        // SAFETY: between fork and exec only async-signal-safe calls are made.
+        unsafe {
+            // The process inherits its end of the pair, and only that.
+            command.pre_exec(move || builds::pass_on(link));
+        }
+        match command.spawn() {
+            Ok(child) => return Ok((child, build)),
+            Err(e) => match builds.give_up(&build, &format!("it cannot be run: {e}")) {
+                Some(told) => log::warn!("{told}"),
+                None => return Err(e),
+            },
+        }
+    }
+}
+
 /// How a process ended.
 struct How {
     well: bool,
-    /// By SIGKILL, and not by the kernel for want of memory: nothing that was being decoded is to blame.
-    killed: bool,
+    /// By SIGKILL and not by the kernel for want of memory, or because its build does not suit the CPU: nothing that was
+    /// being decoded is to blame.
+    blameless: bool,
     words: String,
+}
+
+impl How {
+    /// The end of a process that nothing outside of it has caused.
+    fn of_itself(well: bool, words: impl fmt::Display) -> How {
+        How { well, blameless: false, words: words.to_string() }
+    }
 }
 
 /// How many processes the kernel has killed for want of memory, on this machine and in this control group; what cannot
@@ -283,6 +298,16 @@ fn memory_kills() -> u64 {
         line.unwrap_or(0)
     };
     count("/proc/vmstat", "oom_kill ") + count("/sys/fs/cgroup/memory.events", "oom_kill ")
+}
+
+/// True when the build that died of SIGILL was not this program itself: another does the work from now on.
+fn unsuited(shared: &Shared, build: &Build) -> bool {
+    let Place::Process(builds) = &shared.place else { return false };
+    let told = builds.give_up_illegal(build);
+    if let Some(told) = &told {
+        log::warn!("{told}");
+    }
+    told.is_some()
 }
 
 /// Hears a process out until its end. True when it ended well.
@@ -305,26 +330,28 @@ fn attend(shared: &Shared, running: Running, link: &UnixStream) -> bool {
         }
     }
     let how = match running {
-        Running::Process(mut child) => {
-            let how = child.wait().map(|status| How {
-                well: status.success(),
-                killed: status.signal() == Some(libc::SIGKILL) && memory_kills() == kills_before,
-                words: status.to_string(),
-            });
+        Running::Process(mut child, build) => {
+            let ended = child.wait();
             shared.lock().pid = None;
-            how
+            match ended {
+                Ok(status) => {
+                    let killed = status.signal() == Some(libc::SIGKILL) && memory_kills() == kills_before;
+                    let unfit = status.signal() == Some(libc::SIGILL) && unsuited(shared, &build);
+                    How { blameless: killed || unfit, ..How::of_itself(status.success(), status) }
+                }
+                Err(e) => How::of_itself(false, e),
+            }
         }
-        Running::Here(thread) => Ok(match thread.join() {
-            Ok(Ok(())) => How { well: true, killed: false, words: "ended".into() },
-            Ok(Err(e)) => How { well: false, killed: false, words: e.to_string() },
-            Err(_) => How { well: false, killed: false, words: "panicked".into() },
-        }),
+        Running::Here(thread) => match thread.join() {
+            Ok(Ok(())) => How::of_itself(true, "ended"),
+            Ok(Err(e)) => How::of_itself(false, e),
+            Err(_) => How::of_itself(false, "panicked"),
+        },
     };
     let mut state = shared.lock();
     state.link = None;
     let stopping = state.stopping;
     drop(state);
-    let how = how.unwrap_or_else(|e| How { well: false, killed: false, words: e.to_string() });
     if bye && how.well {
         return true;
     }
@@ -335,8 +362,8 @@ fn attend(shared: &Shared, running: Running, link: &UnixStream) -> bool {
     );
     // Death at a stop is nobody's fault: what is left is released uncharged at the next start.
     if !stopping {
-        let released = if how.killed {
-            log::warn!("somebody killed it, that is not charged to any part of the sound");
+        let released = if how.blameless {
+            log::warn!("no part of the sound is to blame, nothing is charged");
             shared.queue.release_device(&shared.setup.device)
         } else {
             shared.queue.release_dead(&shared.setup.device)

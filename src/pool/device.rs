@@ -8,6 +8,7 @@ use super::setup::Setup;
 use super::status::WorkerStatus;
 use super::weights::{Folder, Weights};
 use super::{dispatch, forms, worker};
+use crate::engine::Kernels;
 use crate::job::{Job, JobId};
 use crate::queue::Queue;
 use std::collections::HashMap;
@@ -153,7 +154,7 @@ pub fn run_with(
 ) -> std::io::Result<()> {
     let cores = crate::device::cores();
     let (sessions, threads) = setup.sessions(cores);
-    let (wanted, compute) = (forms::wanted(&setup), setup.compute);
+    let (wanted, compute) = (forms::wanted(&setup, &Kernels::here()), setup.compute);
     log::info!(
         "device {}: {sessions} sessions with {threads} threads each, weights as {wanted} ({compute})",
         setup.device

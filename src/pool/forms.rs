@@ -4,7 +4,7 @@
 use super::setup::Setup;
 use super::weights::open;
 use crate::device;
-use crate::engine::{self, whisper};
+use crate::engine::{Kernels, whisper};
 use crate::model::{Ending, Form, Installed, Standing, WeightType};
 use std::collections::HashMap;
 use std::fmt;
@@ -21,10 +21,10 @@ const SPARED: u64 = 512 << 20;
 /// The type that a device's weights are wanted in. `auto`: f16 on a GPU. On CPU q8_0: our encoder takes every type
 /// alike, and the decoder's steps take as long as the weights take to read (3.3 ms with q8_0, 3.7 with q5_1, 4.8 with
 /// f16 for `base`). In a build without our encoder bf16, where it is multiplied by the CPU.
-pub fn wanted(setup: &Setup) -> WeightType {
+pub fn wanted(setup: &Setup, kernels: &Kernels) -> WeightType {
     setup.compute.wanted(match setup.gpu() {
         Some(_) => WeightType::F16,
-        None if engine::multiplies_bf16() && !engine::own_encoder() => WeightType::Bf16,
+        None if kernels.multiply_bf16() && !kernels.have_seat() => WeightType::Bf16,
         None => WeightType::Q8_0,
     })
 }
@@ -49,13 +49,14 @@ pub enum Outlook {
 }
 
 impl Outlook {
-    pub fn of(setup: &Setup, model: &Installed) -> Outlook {
-        let wanted = wanted(setup);
+    /// `kernels`: of the build that does the work, which may be another than this program.
+    pub fn of(setup: &Setup, model: &Installed, kernels: &Kernels) -> Outlook {
+        let wanted = wanted(setup, kernels);
         if model.header.ftype != WeightType::F16 || wanted == WeightType::F16 {
             return Outlook::AsIs(model.header.ftype);
         }
         match Form::of(&setup.cache_dir, model, wanted) {
-            Ok(form) => match form.standing(&here(setup)) {
+            Ok(form) => match form.standing(&here(setup, kernels)) {
                 Standing::Agrees(apart) => Outlook::Ready(wanted, apart),
                 Standing::Refused(why) => Outlook::Stays(why),
                 Standing::Missing | Standing::Unproved => Outlook::Comes(wanted),
@@ -76,11 +77,11 @@ impl fmt::Display for Outlook {
     }
 }
 
-/// The CPU (or GPU) and this build, for which a verdict holds.
-fn here(setup: &Setup) -> String {
+/// The CPU (or GPU) and the build with these kernels, for which a verdict holds.
+fn here(setup: &Setup, kernels: &Kernels) -> String {
     let gpu = |index: u32| device::gpus().into_iter().find(|g| g.index == index).map(|g| g.name);
     let gpu = setup.gpu().and_then(gpu).unwrap_or_default();
-    let build = blake3::hash(engine::system_info().as_bytes());
+    let build = blake3::hash(kernels.to_string().as_bytes());
     let version = env!("CARGO_PKG_VERSION");
     format!("{}, {version} {}, {} {gpu}", device::cpu_mark(), &build.to_hex()[..8], setup.device)
 }
@@ -110,7 +111,7 @@ impl Forms {
         Arc::new(Forms {
             dir: setup.cache_dir.clone(),
             gpu: setup.gpu(),
-            on: here(setup),
+            on: here(setup, &Kernels::here()),
             at_once: AT_ONCE,
             settled: Mutex::default(),
             comparing: Mutex::default(),
@@ -251,7 +252,7 @@ fn room(dir: &Path, bytes: u64) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arc, Forms, Installed, Outlook, Path, SPARED, Setup, room, tolerated};
+    use super::{Arc, Forms, Installed, Kernels, Outlook, Path, SPARED, Setup, room, tolerated};
     use crate::model::{ComputeType, WeightType, find, samples};
     use crate::pool::setup::tests::setup;
 
@@ -275,9 +276,14 @@ mod tests {
             std::thread::yield_now();
         }
         assert_eq!(forms.of(&model, wanted).header.ftype, wanted);
-        let Outlook::Ready(_, apart) = Outlook::of(&setup, &model) else { panic!("it is not there") };
+        let Outlook::Ready(_, apart) = Outlook::of(&setup, &model, &Kernels::here()) else {
+            panic!("it is not there")
+        };
         assert!(apart > 0.0 && apart < 0.3, "{apart}");
         forms.end();
+        // Another build on the same CPU has other kernels, and a verdict of its own to reach.
+        let others: Kernels = serde_json::from_str("\"AVX = 1 | COREML = 1 |\"").unwrap();
+        assert_eq!(Outlook::of(&setup, &model, &others), Outlook::Comes(wanted));
         // The next process finds it ready.
         assert_eq!(Forms::new(&setup).of(&model, wanted).header.ftype, wanted);
     }
@@ -286,12 +292,12 @@ mod tests {
     fn a_gpu_keeps_f16_and_a_fixed_type_wins() {
         let check = |device, compute: &str, expected| {
             let setup = Setup { compute: compute.parse().unwrap(), ..setup(device, 0, 0) };
-            assert_eq!(super::wanted(&setup), expected);
+            assert_eq!(super::wanted(&setup, &Kernels::here()), expected);
         };
         check("cuda:0", "auto", WeightType::F16);
         check("cuda:0", "q8_0", WeightType::Q8_0);
         check("cpu", "q5_1", WeightType::Q5_1);
-        let bf16 = crate::engine::multiplies_bf16() && !crate::engine::own_encoder();
+        let bf16 = Kernels::here().multiply_bf16() && !Kernels::here().have_seat();
         check("cpu", "auto", if bf16 { WeightType::Bf16 } else { WeightType::Q8_0 });
     }
 
@@ -314,9 +320,10 @@ mod tests {
     fn a_model_that_is_no_longer_there_is_left_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
         let (model, setup) = small(dir.path());
-        assert_eq!(Outlook::of(&setup, &model), Outlook::Comes(WeightType::Q8_0));
+        let outlook = || Outlook::of(&setup, &model, &Kernels::here());
+        assert_eq!(outlook(), Outlook::Comes(WeightType::Q8_0));
         std::fs::remove_file(&model.path).unwrap();
-        assert!(matches!(Outlook::of(&setup, &model), Outlook::Stays(_)));
+        assert!(matches!(outlook(), Outlook::Stays(_)));
         assert_eq!(Forms::new(&setup).of(&model, WeightType::Q8_0), model);
         assert!(!setup.cache_dir.exists());
     }

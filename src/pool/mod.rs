@@ -5,6 +5,7 @@
 
 mod alone;
 pub mod board;
+pub mod builds;
 pub mod children;
 pub mod device;
 mod dispatch;

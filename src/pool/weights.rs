@@ -3,7 +3,7 @@
 use super::forms::{self, Forms};
 use super::setup::Setup;
 use crate::engine::whisper::{Place, Whisper};
-use crate::engine::{self, Engine, Part};
+use crate::engine::{self, Engine, Kernels, Part};
 use crate::job::{Job, Preset, Task};
 use crate::language::Language;
 use crate::model::{self, WeightType};
@@ -48,7 +48,7 @@ const KEPT: usize = 2;
 
 impl Folder {
     pub fn new(setup: Setup, threads: usize) -> Folder {
-        let (wanted, forms) = (forms::wanted(&setup), Forms::new(&setup));
+        let (wanted, forms) = (forms::wanted(&setup, &Kernels::here()), Forms::new(&setup));
         Folder { setup, threads, wanted, forms, loaded: Mutex::default() }
     }
 

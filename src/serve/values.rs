@@ -4,6 +4,7 @@ use super::Error;
 use crate::bazarr::Bazarr;
 use crate::clock::System;
 use crate::config::{AuthRequired, Config, NoSpeech};
+use crate::engine::Kernels;
 use crate::job::{Options, Preset, Task};
 use crate::language::Language;
 use crate::library::Library;
@@ -186,10 +187,11 @@ pub(super) fn missing_model(config: &Config) -> Option<String> {
 }
 
 /// In which form each installed model is used, one line each.
-pub(super) fn uses(config: &Config) -> Vec<String> {
+pub(super) fn uses(config: &Config, kernels: &Kernels) -> Vec<String> {
     let setup = setup(config);
     let installed = model::installed(&config.models_dir);
-    installed.iter().map(|model| format!("model {}: {}", model.name, Outlook::of(&setup, model))).collect()
+    let line = |model: &Installed| format!("model {}: {}", model.name, Outlook::of(&setup, model, kernels));
+    installed.iter().map(line).collect()
 }
 
 /// Why the daemon can do less than it should, one sentence each.

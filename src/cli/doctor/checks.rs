@@ -2,9 +2,11 @@
 
 use super::{Finding, Grade};
 use crate::config::Config;
-use crate::device::{self, Device};
+use crate::device::{self, Device, level};
+use crate::engine::Kernels;
 use crate::http;
 use crate::model::{self, Installed};
+use crate::pool::builds::Builds;
 use crate::pool::forms::Outlook;
 use std::ffi::CString;
 use std::fs;
@@ -136,7 +138,8 @@ fn models(config: &Config, _: Option<&Path>) -> Vec<Finding> {
         found.push(fail("models", format!("none in {}", dir.display()), todo));
     } else if !names.is_empty() {
         found.push(ok("models", format!("{} in {}", names.join(", "), dir.display())));
-        found.extend(installed.iter().map(|model| weights(config, model)));
+        let kernels = Builds::here().used().kernels;
+        found.extend(installed.iter().map(|model| weights(config, model, &kernels)));
         if !installed.iter().any(|model| model.header.multilingual()) {
             found.push(warn(
                 "languages",
@@ -151,8 +154,8 @@ fn models(config: &Config, _: Option<&Path>) -> Vec<Finding> {
 }
 
 /// The form that a model is used in.
-fn weights(config: &Config, model: &Installed) -> Finding {
-    let outlook = Outlook::of(&crate::serve::setup(config), model);
+fn weights(config: &Config, model: &Installed, kernels: &Kernels) -> Finding {
+    let outlook = Outlook::of(&crate::serve::setup(config), model, kernels);
     let is = format!("{} is {outlook}", model.name);
     match outlook {
         Outlook::Stays(_) => {
@@ -162,11 +165,19 @@ fn weights(config: &Config, model: &Installed) -> Finding {
     }
 }
 
+/// The CPU, the build that suits it, and what that computes with.
 fn whisper(_: &Config, _: Option<&Path>) -> Vec<Finding> {
-    let info = crate::engine::system_info();
-    let kernels = cfg!(target_arch = "aarch64") || info.contains("LLAMAFILE = 1");
-    let missing = match (kernels, crate::engine::own_encoder()) {
-        (true, true) => return vec![ok("whisper.cpp", info)],
+    let builds = Builds::here();
+    let used = builds.used();
+    let mut found = vec![ok("build", format!("the CPU is {}; {used} does the work", level::cpu_name()))];
+    let slower = |why| warn("build", why, "until then the work takes longer than it could");
+    found.extend(builds.passed_over().into_iter().map(slower));
+    let info = used.kernels.to_string();
+    let missing = match (used.kernels.are_tuned(), used.kernels.have_seat()) {
+        (true, true) => {
+            found.push(ok("whisper.cpp", info));
+            return found;
+        }
         (true, false) => "the seat for the fast encoder is missing",
         (false, true) => "its fast matrix kernels are missing",
         (false, false) => "its fast matrix kernels and the seat for the fast encoder are missing",
@@ -174,7 +185,8 @@ fn whisper(_: &Config, _: Option<&Path>) -> Vec<Finding> {
     let todo = format!(
         "{missing}: build inside the repository, where .cargo/config.toml asks for them (CXXFLAGS unset)"
     );
-    vec![warn("whisper.cpp", info, todo)]
+    found.push(warn("whisper.cpp", info, todo));
+    found
 }
 
 fn devices(config: &Config, _: Option<&Path>) -> Vec<Finding> {

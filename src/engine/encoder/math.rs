@@ -4,6 +4,7 @@
 //! level of the CPU's vector instructions; the one at hand is chosen at run time (`pulp`, as `gemm` itself does).
 
 use super::half::{self, Panels};
+use super::plain;
 use gemm_common::Parallelism;
 use pulp::{Arch, Simd, WithSimd};
 
@@ -36,6 +37,11 @@ impl<'a> View<'a> {
             column_step: self.row_step,
             ..self
         }
+    }
+
+    /// From that row and column on; rows and columns are counted as before.
+    pub fn part(self, row: usize, column: usize) -> View<'a> {
+        View { data: &self.data[row * self.row_step + column * self.column_step..], ..self }
     }
 
     fn last(self) -> usize {
@@ -89,9 +95,30 @@ pub(super) fn product(out: &mut [f32], row_step: usize, a: View<'_>, b: View<'_>
     assert!(k == b.rows && m > 0 && n > 0 && k > 0, "matrices that fit each other");
     assert!(a.last() < a.data.len() && b.last() < b.data.len(), "views inside their data");
     assert!((m - 1) * row_step + n <= out.len() && n <= row_step, "room for the product");
+    match gemm_has_vectors() {
+        // SAFETY: the assertions above.
+        true => unsafe { by_gemm(out, row_step, a, b, into) },
+        false => plain::product(out, row_step, a, b, into),
+    }
+}
+
+/// Whether `gemm` has a kernel that uses this CPU's vectors.
+fn gemm_has_vectors() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("fma");
+    #[cfg(not(target_arch = "x86_64"))]
+    return cfg!(target_arch = "aarch64");
+}
+
+/// As [`product`].
+///
+/// # Safety
+/// What [`product`] asserts is true.
+pub(super) unsafe fn by_gemm(out: &mut [f32], row_step: usize, a: View<'_>, b: View<'_>, into: Into) {
+    let (m, n, k) = (a.rows, b.columns, a.columns);
     let gemm = gemm_f32::gemm::f32::get_gemm_fn();
     // Transposed, because its kernels write columns: outᵀ = bᵀ aᵀ.
-    // SAFETY: all that is read and written lies inside the three slices, as asserted above, and `out` is borrowed alone.
+    // SAFETY: all that is read and written lies inside the three slices, as the caller promises, and `out` is borrowed alone.
     unsafe {
         gemm(
             n,

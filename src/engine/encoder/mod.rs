@@ -1,12 +1,13 @@
 //! Whisper's encoder on CPU, in place of whisper.cpp's. Knows nothing of decoding, sessions or the C interface.
 //!
 //! whisper.cpp's own runs its matrices at a third of what the CPU can do, and keeps a whole graph of buffers for each
-//! session. Here the products are done by `gemm` (f32, kernels for AVX-512, AVX2 and NEON chosen at run time; or in
-//! bf16 where the CPU multiplies that), with weights turned to f32 one matrix at a time, and attention a block of rows at
-//! a time.
+//! session. Here the products are done by `half` (bf16) where the CPU multiplies that, else by `gemm` (f32, kernels for
+//! AVX-512, AVX2 and NEON chosen at run time), else by `plain`; weights are turned to f32 one matrix at a time, and
+//! attention is worked on a block of rows at a time.
 
 mod half;
 mod math;
+mod plain;
 pub(super) mod seat;
 mod weights;
 
