@@ -8,7 +8,7 @@ pub use values::{node, options, rank, setup};
 use crate::bazarr;
 use crate::clock::System;
 use crate::config::{Config, PoolMode};
-use crate::device::Device;
+use crate::device::{self, Device};
 use crate::handover::{self, Successor};
 use crate::housekeeping::{self, Rules};
 use crate::http;
@@ -129,8 +129,9 @@ pub fn run(config: Config) -> Result<(), Error> {
             Arc::new(move || children.status())
         },
         health: {
-            let config = config.clone();
-            Arc::new(move || reasons(&config))
+            let (config, children) = (config.clone(), children.clone());
+            let worker = move || children.pid().map_or(0, |pid| device::resident(Some(pid)));
+            Arc::new(move || reasons(&config, device::resident(None) + worker()))
         },
         started: Instant::now(),
         stopping,
@@ -296,7 +297,7 @@ fn lock(dir: &Path) -> Result<File, Error> {
 }
 
 fn log_what_is_missing(config: &Config) {
-    for reason in reasons(config) {
+    for reason in reasons(config, device::resident(None)) {
         log::warn!("{reason}");
     }
 }

@@ -5,7 +5,9 @@
 //! the decoder thinks of every possible next token is compared.
 
 use super::Error;
+use super::encoder::seat;
 use super::whisper::Whisper;
+use std::sync::atomic::AtomicBool;
 use whisper_rs::{FullParams, SamplingStrategy};
 
 /// Steps of the decoder.
@@ -34,7 +36,8 @@ impl Whisper {
         params.set_audio_ctx(POSITIONS);
         params.set_duration_ms(100);
         state.full(params, &sound()).map_err(failed)?;
-        state.encode(0, self.threads).map_err(failed)?;
+        let never = AtomicBool::new(false);
+        seat::stoppable(&never, || state.encode(0, self.threads))?.map_err(failed)?;
         let mut start = vec![self.context.token_sot()];
         if self.context.is_multilingual() {
             start.extend([self.context.token_lang(0), self.context.token_transcribe()]);

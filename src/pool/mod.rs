@@ -3,6 +3,7 @@
 //!
 //! `children` is the side of `serve`; `device` the side of the process; between them go `hints`.
 
+pub mod admission;
 pub mod board;
 pub mod children;
 pub mod device;
@@ -13,10 +14,13 @@ mod guard;
 mod hear;
 pub mod hints;
 mod label;
+pub mod memory;
 mod open;
 pub mod progress;
 mod prove;
 pub mod reader;
+pub mod residents;
+pub mod seat;
 pub mod setup;
 mod source;
 pub mod status;

@@ -55,7 +55,7 @@ struct Conv {
     bias: Vec<f32>,
 }
 
-/// What one session works in, kept from window to window.
+/// What one run works in.
 #[derive(Default)]
 pub(super) struct Desk {
     /// A matrix of weights as f32, and its bytes.

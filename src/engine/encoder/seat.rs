@@ -4,8 +4,8 @@
 //! were made for Apple's Core ML and ask nothing of it. A state that gets a null pointer at its start uses
 //! whisper.cpp's own encoder, and so does a build without that flag, in which nobody calls us.
 
-use super::{Desk, Encoder};
-use std::cell::{Cell, RefCell, UnsafeCell};
+use super::{Desk, Encoder, Error};
+use std::cell::{Cell, RefCell};
 use std::ffi::c_char;
 use std::ptr::null_mut;
 use std::sync::Arc;
@@ -14,8 +14,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// What belongs to one state of whisper.cpp.
 struct Seat {
     encoder: Arc<Encoder>,
-    /// Used by the one thread that runs the state.
-    desk: UnsafeCell<Desk>,
 }
 
 thread_local! {
@@ -23,6 +21,8 @@ thread_local! {
     static OFFERED: RefCell<Option<Arc<Encoder>>> = const { RefCell::new(None) };
     /// The flag of the run that this thread is in; null without one.
     static STOP: Cell<*const AtomicBool> = const { Cell::new(std::ptr::null()) };
+    /// Why an encoder's result in the run that this thread is in is none.
+    static FAULT: RefCell<Option<Error>> = const { RefCell::new(None) };
 }
 
 /// Runs `make`, which creates states: they get `encoder`, or whisper.cpp's own with `None`.
@@ -33,12 +33,13 @@ pub(in crate::engine) fn offering<T>(encoder: Option<Arc<Encoder>>, make: impl F
     made
 }
 
-/// Runs `work`, in which an encoder ends early once `stop` is raised.
-pub(in crate::engine) fn stoppable<T>(stop: &AtomicBool, work: impl FnOnce() -> T) -> T {
+/// Runs `work`, in which an encoder ends early once `stop` is raised. Fails when an encoder did.
+pub(in crate::engine) fn stoppable<T>(stop: &AtomicBool, work: impl FnOnce() -> T) -> Result<T, Error> {
     STOP.set(stop);
+    FAULT.set(None);
     let done = work();
     STOP.set(std::ptr::null());
-    done
+    FAULT.take().map_or(Ok(done), Err)
 }
 
 fn stopped() -> bool {
@@ -50,7 +51,7 @@ fn stopped() -> bool {
 #[unsafe(no_mangle)]
 extern "C" fn whisper_coreml_init(_: *const c_char) -> *mut std::ffi::c_void {
     match OFFERED.with_borrow(Clone::clone) {
-        Some(encoder) => Box::into_raw(Box::new(Seat { encoder, desk: UnsafeCell::default() })).cast(),
+        Some(encoder) => Box::into_raw(Box::new(Seat { encoder })).cast(),
         None => null_mut(),
     }
 }
@@ -64,7 +65,7 @@ unsafe extern "C" fn whisper_coreml_free(seat: *mut std::ffi::c_void) {
 }
 
 /// # Safety
-/// `seat` comes from `whisper_coreml_init` and is used by one thread at a time; `mel` holds `frames * bands` numbers and
+/// `seat` comes from `whisper_coreml_init`; `mel` holds `frames * bands` numbers and
 /// `out` has room for a row of the model's width for every second frame.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn whisper_coreml_encode(
@@ -81,11 +82,11 @@ unsafe extern "C" fn whisper_coreml_encode(
         let rows = frames / 2 * seat.encoder.width;
         (seat, std::slice::from_raw_parts(mel, frames * bands), std::slice::from_raw_parts_mut(out, rows))
     };
-    // SAFETY: one thread at a time.
-    let desk = unsafe { &mut *seat.desk.get() };
-    if let Err(error) = seat.encoder.run(desk, mel, frames, out, stopped) {
-        // Rows of nothing are heard as nothing. The shapes were checked when the model was loaded.
-        log::error!("the encoder failed: {error}");
+    // Gone before the decoder begins, which needs as much then: a session never has both.
+    let mut desk = Desk::default();
+    if let Err(error) = seat.encoder.run(&mut desk, mel, frames, out, stopped) {
+        // There is no way to tell whisper.cpp: it goes on with rows of nothing, and `stoppable` tells our caller.
+        FAULT.set(Some(error));
         out.fill(0.0);
     }
 }
