@@ -128,13 +128,13 @@ pub fn memory() -> Option<Memory> {
     })
 }
 
-/// From a megabyte on memory goes back to the system as soon as it is freed. glibc would keep more the larger the blocks
-/// are that it has seen (mallopt(3)), and a session's are many megabytes large.
+/// Blocks of 4 MB and more go back to the system as soon as they are freed. glibc would keep the more the larger the blocks
+/// are that it has seen (mallopt(3)), and a session's are many megabytes large. Smaller ones are asked for all the time.
 pub fn return_freed_memory() {
     #[cfg(target_env = "gnu")]
     // SAFETY: these parameters of the allocator may be set at any time.
     unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 20);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 4 << 20);
         libc::mallopt(libc::M_TRIM_THRESHOLD, 4 << 20);
     }
 }

@@ -397,4 +397,4 @@ fn take(state: &mut State, lane: Lane, ahead: usize) -> Result<Work, Duration> {
 
 #[cfg(test)]
 #[path = "board_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -6,7 +6,7 @@ use crate::job::{Claim, Job, JobKind, JobState, Options, Origin, Preset, Source,
 use std::sync::atomic::AtomicU32;
 use uuid::Uuid;
 
-fn job(priority: i64) -> Arc<Open> {
+pub fn job(priority: i64) -> Arc<Open> {
     let id = JobId::new();
     let job = Job {
         id,
@@ -345,4 +345,16 @@ fn where_nothing_but_silences_comes_the_language_is_asked_for_in_the_end() {
         Ok(Some(Work::Detect { windows, .. })) => assert!(windows.is_empty()),
         _ => panic!("the reader would wait for ever"),
     }
+}
+
+#[test]
+fn workers_that_are_not_on_duty_get_no_words_until_they_are_again() {
+    let board = Board::new(2);
+    let film = job(0);
+    english(&board, &film, 0..2);
+    assert!(board.staff(1) && !board.staff(1));
+    assert!(board.next_within(Lane::Words, 1, Duration::ZERO).unwrap().is_none());
+    assert!(board.next_within(Lane::Words, 0, Duration::ZERO).unwrap().is_some());
+    assert!(board.staff(2));
+    assert!(board.next_within(Lane::Words, 1, Duration::ZERO).unwrap().is_some());
 }

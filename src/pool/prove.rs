@@ -2,10 +2,10 @@
 //! follows from a wrong label.
 
 use super::device::Shared;
+use super::label;
 use super::open::Open;
 use super::reader::Window;
 use super::worker::{Fault, fail, settle};
-use super::label;
 use crate::dedup::{self, Audio};
 use crate::engine::LanguageOdds;
 use crate::job::{Job, JobKind, Options, Source, Task};

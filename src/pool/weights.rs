@@ -108,9 +108,22 @@ impl Folder {
             }
         }
         let allowed = memory::allowed(&self.setup, device::resident(None));
-        let base = memory::base(&self.setup);
-        let least = smaller.iter().map(|c| base + c.needs.weights + session(c)).min().unwrap_or(u64::MAX);
+        let least = smaller.iter().map(|c| self.needed(c, session(c))).min().unwrap_or(u64::MAX);
         Err(Short { model: chosen.name.clone(), needed: least.max(allowed + 1), allowed }.into())
+    }
+
+    /// What has to be allowed for one session with this form.
+    fn needed(&self, candidate: &Candidate, session: u64) -> u64 {
+        let work = candidate.needs.weights + session;
+        let first = if self.is_proved(candidate) { 0 } else { candidate.trial_bytes(self.is_gpu()) };
+        memory::base(&self.setup) + work.max(first)
+    }
+
+    fn is_proved(&self, candidate: &Candidate) -> bool {
+        match &candidate.form {
+            Form::File(_) => true,
+            Form::Made(model, weights) => self.forms.is_ready(model, *weights),
+        }
     }
 
     /// The form as a file, if it is to be had and fits as it is.
@@ -239,3 +252,7 @@ impl Weights for Folder {
         self.residents.unload();
     }
 }
+
+#[cfg(test)]
+#[path = "weights_tests.rs"]
+mod tests;

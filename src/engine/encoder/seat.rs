@@ -83,7 +83,7 @@ unsafe extern "C" fn whisper_coreml_encode(
         (seat, std::slice::from_raw_parts(mel, frames * bands), std::slice::from_raw_parts_mut(out, rows))
     };
     // Gone before the decoder begins, which needs as much then: a session never has both.
-    let mut desk = Desk::default();
+    let mut desk = Desk::new();
     if let Err(error) = seat.encoder.run(&mut desk, mel, frames, out, stopped) {
         // There is no way to tell whisper.cpp: it goes on with rows of nothing, and `stoppable` tells our caller.
         FAULT.set(Some(error));
