@@ -1,22 +1,100 @@
 #!/usr/bin/env python3
-"""Measures memory over the length of the media, and of the idle daemon.
+"""Measures memory over the length of the media, over the number of workers, and of the idle daemon.
 
-Peak resident memory of the whole process tree (ffmpeg included) of `transcriptord transcribe` for 30 s, 3 min,
-30 min and 3 h, as WAV, FLAC and MKV. Speech is in the first `--spoken` seconds, soft noise (WAV, MKV) or silence
-(FLAC) follows, so that hours take minutes. Then an idle daemon, before and after it was asked for something.
+Three tables, peaks of resident memory in MB (the largest sum over the whole process tree, ffmpeg included):
+1. `transcriptord transcribe` for 30 s to 3 h (or 10 h) of a film made of ten-minute reels: speech at three places,
+   soft noise, music and silence between. As WAV, FLAC in Matroska and Opus in Matroska.
+2. The same program with 1, 2, 3 workers on three minutes of speech alone: what each session adds.
+3. The daemon: idle; and with an upload of 30 s and of `--upload` hours, as Bazarr sends it: daemon and worker process.
 
-Repeat:  benches/memory.py [--short | --long] [--workers N]      (--short: to 3 min; --long: 10 h too)
-Prints:  a table in MB, the growth over the shortest; exit 1 when a file needs over `--bound` MB (64) more than 30 s
-         of the same kind, or the idle daemon 20 MB or more.
+Repeat:  benches/memory.py [--short | --long] [--workers N] [--kinds wav,flac.mkv,opus.mkv,aac.mkv] [--only length]
+Prints:  the tables; exit 1 when a file or an upload needs over `--bound` MB (64) more than 30 s of the same kind, or the
+         idle daemon 20 MB or more.
 """
 import argparse
 import tempfile
+import threading
 import time
 
 import daemon
+import provider
 import sound
 
 LENGTHS = {30: "30 s", 180: "3 min", 1800: "30 min", 10_800: "3 h", 36_000: "10 h"}
+
+
+def transcribed(media, workers, more=()):
+    """(seconds, peak MB) of one run."""
+    with tempfile.TemporaryDirectory() as folder:
+        wall_s, peak_kb, _ = daemon.measured([
+            daemon.program(), "transcribe", "--models-dir", str(daemon.models()), "--language", "en", "--workers",
+            str(workers), "--threads", "1", *more, "--set", f"cache_dir={daemon.cache() / 'forms'}", "--output",
+            folder + "/out.srt", str(media)])
+    return wall_s, peak_kb / 1024
+
+
+def by_length(asked, longest):
+    rows, failed = [], False
+    for kind in asked.kinds.split(","):
+        first = None
+        for seconds in (s for s in LENGTHS if s <= longest and (s in (30, longest) or not asked.ends)):
+            wall_s, peak = transcribed(sound.long_media(seconds, kind, asked.spoken), asked.workers)
+            first = first or peak
+            failed |= peak - first > asked.bound
+            rows.append([kind, LENGTHS[seconds], f"{peak:.0f}", f"{peak - first:+.0f}", f"{wall_s:.0f}"])
+            print(".", end="", flush=True)
+    print()
+    daemon.table(rows, ["media", "length", "peak MB", "growth MB", "wall s"])
+    return failed
+
+
+def by_workers():
+    """What each session adds, with the greedy decoder and with beams."""
+    speech = sound.write_wav(sound.kept("speech-180s.wav"), sound.looped(sound.clips(), 180))
+    rows = []
+    for quality in ("fast", "best"):
+        last = None
+        for workers in (1, 2, 3):
+            _, peak = transcribed(speech, workers, ["--quality", quality])
+            rows.append([quality, workers, f"{peak:.0f}", "" if last is None else f"{peak - last:+.0f}"])
+            last = peak
+    daemon.table(rows, ["quality", "workers", "peak MB", "more MB"])
+
+
+class Peaks(threading.Thread):
+    """The most that the daemon and its worker process took, in MB."""
+
+    def __init__(self, served):
+        super().__init__(daemon=True)
+        self.served, self.own, self.worker, self.over = served, 0, 0, threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.over.wait(0.1):
+            pids = self.served.workers()
+            self.own = max(self.own, daemon.memory(self.served.child.pid, "VmHWM") / 1024)
+            self.worker = max([self.worker, *(daemon.memory(pid, "VmHWM") / 1024 for pid in pids)])
+
+
+def uploads(asked):
+    """Uploads as Bazarr sends them; each to a daemon of its own."""
+    rows, first, failed = [], None, False
+    for seconds in (30, int(asked.upload * 3600)):
+        film = sound.pcm(sound.long_media(seconds, "wav", asked.spoken))
+        with daemon.Daemon("--workers", asked.workers, env={"TRANSCRIPTORD_CACHE_DIR": str(daemon.cache() / "forms")}) as served:
+            peaks = Peaks(served)
+            answer = provider.download(served.port, film, read_s=30)
+            peaks.over.set()
+            peaks.join()
+        if answer.throttles or provider.cues(answer.body) is None:
+            raise SystemExit(f"the upload of {seconds} s was not answered: {answer.throttles}")
+        total = peaks.own + peaks.worker
+        first = first or total
+        failed |= total - first > asked.bound
+        rows.append([f"upload of {seconds / 3600:.2f} h", f"{peaks.own:.0f}", f"{peaks.worker:.0f}", f"{total - first:+.0f}",
+                     provider.cues(answer.body), f"{answer.total_s:.0f}"])
+    daemon.table(rows, ["", "daemon MB", "worker MB", "growth MB", "cues", "wall s"])
+    return failed
 
 
 def idle():
@@ -29,37 +107,34 @@ def idle():
             rows.append([name, *(f"{daemon.memory(pid, f) / 1024:.1f}" for f in ("VmRSS", "Pss", "RssAnon"))])
             for _ in range(100):
                 served.ask("GET", "/api/status")
-    return rows
+    daemon.table(rows, ["", "RSS MB", "Pss MB", "anonymous MB"])
+    return any(float(row[1]) >= 20 for row in rows)
 
 
 def main():
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    flags.add_argument("--short", action="store_true")
-    flags.add_argument("--long", action="store_true")
-    flags.add_argument("--spoken", type=int, default=60, metavar="S")
+    flags.add_argument("--short", action="store_true", help="to 3 minutes")
+    flags.add_argument("--long", action="store_true", help="10 hours too")
+    flags.add_argument("--ends", action="store_true", help="only the shortest and the longest")
+    flags.add_argument("--spoken", type=int, default=60, metavar="S", help="speech in ten minutes")
+    flags.add_argument("--kinds", default="wav,flac.mkv,opus.mkv")
     flags.add_argument("--workers", default="2")
+    flags.add_argument("--upload", type=float, default=3, metavar="HOURS")
     flags.add_argument("--bound", type=float, default=64, metavar="MB")
+    flags.add_argument("--only", choices=["length", "workers", "upload", "idle"])
     asked = flags.parse_args()
+    if asked.short:
+        asked.upload = 0.05
     longest = 180 if asked.short else 36_000 if asked.long else 10_800
-    print(f"{daemon.program()}, {asked.workers} workers, speech in the first {asked.spoken} s")
-    rows, failed = [], False
-    for suffix in (".wav", ".flac", ".mkv"):
-        first = None
-        for seconds in (s for s in LENGTHS if s <= longest):
-            media = sound.long_media(seconds, suffix, asked.spoken)
-            with tempfile.TemporaryDirectory() as folder:
-                wall_s, peak_kb, _ = daemon.measured([
-                    daemon.program(), "transcribe", "--models-dir", str(daemon.models()), "--language", "en",
-                    "--workers", asked.workers, "--threads", "1", "--quality", "fast", "--output", folder + "/out.srt", str(media)])
-            first = first or peak_kb
-            growth = (peak_kb - first) / 1024
-            failed |= growth > asked.bound
-            rows.append([suffix[1:], LENGTHS[seconds], f"{peak_kb / 1024:.0f}", f"{growth:+.0f}", f"{wall_s:.0f}"])
-    daemon.table(rows, ["media", "length", "peak MB", "growth MB", "wall s"])
-    print()
-    idle_rows = idle()
-    daemon.table(idle_rows, ["", "RSS MB", "Pss MB", "anonymous MB"])
-    failed |= any(float(row[1]) >= 20 for row in idle_rows)
+    print(f"{daemon.program()}, {asked.workers} workers, {asked.spoken} s of speech in ten minutes")
+    # The forms of the model are made before anything is measured.
+    transcribed(sound.long_media(30, "wav", asked.spoken), 1)
+    parts = {"length": lambda: by_length(asked, longest), "workers": by_workers, "upload": lambda: uploads(asked), "idle": idle}
+    failed = False
+    for name, part in parts.items():
+        if asked.only in (None, name):
+            failed |= bool(part())
+            print()
     raise SystemExit(1 if failed else 0)
 
 

@@ -23,10 +23,14 @@ def kept(name):
     return folder / name
 
 
+def pcm_of(source):
+    command = ["ffmpeg", "-nostdin", "-v", "error", *source, "-f", "s16le", "-ar", str(RATE), "-ac", "1", "-"]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
+
+
 def pcm(file):
     """Any media as s16le, mono, 16 kHz, as Bazarr sends it."""
-    command = ["ffmpeg", "-nostdin", "-v", "error", "-i", str(file), "-f", "s16le", "-ar", str(RATE), "-ac", "1", "-"]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
+    return pcm_of(["-i", str(file)])
 
 
 def write_wav(path, data):
@@ -69,22 +73,40 @@ def looped(parts, seconds):
     return joined(parts, seconds)[0][: int(seconds) * SECOND]
 
 
-def long_media(seconds, suffix, spoken_s):
-    """A file of that length: speech for `spoken_s`, then soft pink noise (silence in a FLAC: it is small)."""
-    target = kept(f"media-{seconds}s-{min(spoken_s, seconds)}s-spoken{suffix}")
+CODECS = {"wav": ["pcm_s16le"], "flac": ["flac"], "flac.mkv": ["flac"], "opus.mkv": ["libopus", "-b:a", "32k"],
+          "aac.mkv": ["aac", "-b:a", "96k"]}
+REEL_S = 600
+
+
+def lavfi(source, seconds):
+    """What ffmpeg's synthesisers make, as `pcm` gives it."""
+    return pcm_of(["-f", "lavfi", "-t", f"{seconds:.3f}", "-i", source])
+
+
+def reel(spoken_s):
+    """Ten minutes: speech at three places, `spoken_s` in all, among soft noise, music and silence."""
+    parts, said, at = [], clips(), 0
+    quiet_s = (REEL_S - spoken_s) / 3
+    chord = "0.05*(" + "+".join(f"sin(2*PI*{hz}*t*(1+floor(mod(t,4))/8))" for hz in (220, 277, 330)) + ")*(1-mod(t,0.5))"
+    between = [f"anoisesrc=color=pink:sample_rate={RATE}:amplitude=0.02:seed=7", f"aevalsrc='{chord}':sample_rate={RATE}",
+               f"anullsrc=sample_rate={RATE}:channel_layout=mono"]
+    for filling in between:
+        # Another recording at each place.
+        parts.append(looped(said[at:] + said[:at], spoken_s / 3))
+        parts.append(lavfi(filling, quiet_s))
+        at = (at + 1) % len(said)
+    return b"".join(parts)[: REEL_S * SECOND]
+
+
+def long_media(seconds, kind, spoken_s):
+    """A file of that length and kind (a key of CODECS): the reel again and again, `spoken_s` of speech in ten minutes."""
+    target = kept(f"film-{seconds}s-{spoken_s}s-spoken.{kind}")
     if target.exists():
         return target
-    head = write_wav(kept("head.wav"), looped(clips(), min(spoken_s, seconds)))
-    rest = seconds - spoken_s
-    codec = {".wav": ["pcm_s16le"], ".flac": ["flac"], ".mkv": ["aac", "-b:a", "96k"]}[suffix]
-    command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", str(head)]
-    if rest > 0:
-        # A minute of noise, looped in memory: noise for hours takes ffmpeg longer than we take to hear it.
-        noise = f"anoisesrc=color=pink:duration=60:sample_rate={RATE}:amplitude=0.02:seed=7,aloop=loop=-1:size={60 * RATE}"
-        if suffix == ".flac":
-            noise = f"anullsrc=sample_rate={RATE}:channel_layout=mono"
-        command += ["-f", "lavfi", "-t", str(rest), "-i", noise, "-filter_complex", "[0:a][1:a]concat=n=2:v=0:a=1"]
+    tape = kept(f"reel-{spoken_s}s.wav")
+    if not tape.exists():
+        write_wav(tape, reel(spoken_s))
     unfinished = target.with_name("unfinished-" + target.name)
-    subprocess.run(command + ["-ar", str(RATE), "-ac", "1", "-c:a", *codec, str(unfinished)], check=True)
-    head.unlink()
+    command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-stream_loop", "-1", "-t", str(seconds), "-i", str(tape)]
+    subprocess.run(command + ["-c:a", *CODECS[kind], str(unfinished)], check=True)
     return unfinished.rename(target)

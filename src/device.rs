@@ -110,18 +110,44 @@ pub fn cpus() -> Cpus {
     Cpus { logical, physical: sysinfo::System::physical_core_count().unwrap_or(logical), usable }
 }
 
-/// The memory of this machine, or of the cgroup when that allows less; `None` where the system does not tell.
+/// The memory of this machine, or of the control group that this process is in when that allows less; `None` where the
+/// system does not tell.
 pub fn memory() -> Option<Memory> {
     let mut system = sysinfo::System::new().ok()?;
     system.refresh_memory();
     let whole = Memory { total: system.total_memory(), available: system.available_memory() };
-    let limit = system.cgroup_limits().filter(|limit| (1..whole.total).contains(&limit.total_memory));
-    Some(match limit {
-        Some(limit) => {
-            Memory { total: limit.total_memory, available: limit.free_memory.min(whole.available) }
+    let own = sysinfo::Pid::from_u32(std::process::id());
+    let facts = sysinfo::ProcessRefreshKind::nothing();
+    system.refresh_processes_specifics(sysinfo::ProcessesToUpdate::Some(&[own]), false, facts);
+    let limits = system.process(own).and_then(|process| process.cgroup_limits());
+    // What the group's files take in the system's cache is given back when it is needed: only `rss` is really gone.
+    Some(match limits.filter(|limits| (1..whole.total).contains(&limits.total_memory)) {
+        Some(limits) => {
+            let left = limits.total_memory.saturating_sub(limits.rss);
+            Memory { total: limits.total_memory, available: left.min(whole.available) }
         }
         None => whole,
     })
+}
+
+/// Blocks of 4 MB and more go back to the system as soon as they are freed. glibc would keep the more the larger the blocks
+/// are that it has seen (mallopt(3)), and a session's are many megabytes large. Smaller ones are asked for all the time.
+pub fn return_freed_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: these parameters of the allocator may be set at any time.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 4 << 20);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 4 << 20);
+    }
+}
+
+/// Bytes of memory that a process takes now, this one without a number; 0 when it is gone (proc(5), statm).
+pub fn resident(pid: Option<u32>) -> u64 {
+    let name = pid.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
+    let text = std::fs::read_to_string(format!("/proc/{name}/statm")).unwrap_or_default();
+    let pages: u64 = text.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
+    // SAFETY: asks for a number of the system.
+    pages * u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
 }
 
 /// The NVIDIA GPUs. Without the driver's library, or when it fails, the list is empty.
@@ -224,5 +250,7 @@ mod tests {
         let (cpus, memory) = (super::cpus(), super::memory());
         assert!(cpus.usable >= 1 && cpus.logical >= cpus.usable && cpus.physical >= 1, "{cpus:?}");
         assert!(memory.is_some_and(|m| m.total >= m.available && m.total > 0), "{memory:?}");
+        assert!(super::resident(None) > 1 << 20);
+        assert_eq!(super::resident(Some(std::process::id())) >> 30, super::resident(None) >> 30);
     }
 }

@@ -8,7 +8,7 @@ pub use values::{node, options, rank, setup};
 use crate::bazarr;
 use crate::clock::System;
 use crate::config::{Config, PoolMode};
-use crate::device::{Device, level};
+use crate::device::{self, Device, level};
 use crate::engine::Kernels;
 use crate::handover::{self, Successor};
 use crate::housekeeping::{self, Rules};
@@ -122,8 +122,9 @@ pub fn run(config: Config) -> Result<(), Error> {
             Arc::new(move || children.status())
         },
         health: {
-            let config = config.clone();
-            Arc::new(move || reasons(&config))
+            let (config, children) = (config.clone(), children.clone());
+            let worker = move || children.pid().map_or(0, |pid| device::resident(Some(pid)));
+            Arc::new(move || reasons(&config, device::resident(None) + worker()))
         },
         started: Instant::now(),
         stopping,
@@ -312,7 +313,7 @@ fn lock(dir: &Path) -> Result<File, Error> {
 }
 
 fn log_what_is_missing(config: &Config) {
-    for reason in reasons(config) {
+    for reason in reasons(config, device::resident(None)) {
         log::warn!("{reason}");
     }
 }

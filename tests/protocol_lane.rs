@@ -9,7 +9,8 @@ use std::sync::{Arc, Barrier, Mutex};
 use transcriptord::engine::{Ask, Engine, Error, Heard, LanguageOdds, Session, Sound};
 use transcriptord::job::{Job, JobId, JobKind, JobState, Origin};
 use transcriptord::language::Language;
-use transcriptord::pool::weights::{self, Loaded, Weights};
+use transcriptord::pool::seat::Seat;
+use transcriptord::pool::weights::{self, Weights};
 
 /// Notes how many seconds of sound each detection heard; writes down only when it may.
 #[derive(Clone)]
@@ -39,15 +40,13 @@ impl Session for Listener {
 }
 
 impl Weights for Listener {
-    fn for_words(&self, _: &Job, _: Language) -> Result<Loaded, weights::Error> {
-        Ok(Loaded { name: "listener".into(), engine: Arc::new(self.clone()) })
+    fn for_words(&self, _: &Job, _: &Ask, _: &AtomicBool) -> Result<Seat, weights::Error> {
+        Ok(Seat::of("listener", self.session()?))
     }
 
-    fn for_languages(&self) -> Result<Loaded, weights::Error> {
-        Ok(Loaded { name: "listener".into(), engine: Arc::new(self.clone()) })
+    fn for_languages(&self, _: &AtomicBool) -> Result<Seat, weights::Error> {
+        Ok(Seat::of("listener", self.session()?))
     }
-
-    fn unload(&self) {}
 }
 
 /// A pool of one worker with this engine.

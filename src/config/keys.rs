@@ -44,6 +44,7 @@ pub struct Draft {
     concurrent_transcriptions: usize,
     lease_seconds: u64,
     model_idle_seconds: u64,
+    memory_limit_mb: u64,
     priority_ageing_minutes: u64,
     max_retries: u32,
     max_upload_mb: u64,
@@ -81,6 +82,7 @@ impl Default for Draft {
             concurrent_transcriptions: 2,
             lease_seconds: 60,
             model_idle_seconds: 300,
+            memory_limit_mb: 0,
             priority_ageing_minutes: 0,
             max_retries: 3,
             max_upload_mb: 2048,
@@ -129,6 +131,7 @@ static KEYS: &[Key] = &[
     key!("model_idle_seconds", "MODEL_IDLE_SECONDS", |d, v| {
         put(&mut d.model_idle_seconds, number(v, 0..=86_400 * 365))
     }),
+    key!("memory_limit_mb", "MEMORY_LIMIT_MB", |d, v| put(&mut d.memory_limit_mb, number(v, 0..=16_777_216))),
     key!("priority_ageing_minutes", "PRIORITY_AGEING_MINUTES", |d, v| {
         put(&mut d.priority_ageing_minutes, number(v, 0..=527_040))
     }),
@@ -231,6 +234,7 @@ impl Draft {
             concurrent_transcriptions: self.concurrent_transcriptions,
             lease_seconds: self.lease_seconds,
             model_idle_seconds: self.model_idle_seconds,
+            memory_limit_mb: self.memory_limit_mb,
             priority_ageing_minutes: self.priority_ageing_minutes,
             max_retries: self.max_retries,
             max_upload_mb: self.max_upload_mb,

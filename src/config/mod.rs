@@ -139,6 +139,8 @@ pub struct Config {
     pub lease_seconds: u64,
     /// A worker process without work ends after this and gives its memory back; 0 keeps it.
     pub model_idle_seconds: u64,
+    /// Memory that all of the daemon may take; 0: a share of what is free.
+    pub memory_limit_mb: u64,
     /// So many minutes of waiting are worth one point of priority; 0: none are.
     pub priority_ageing_minutes: u64,
     pub max_retries: u32,

@@ -32,7 +32,7 @@ pub struct Ask {
     /// Beams to follow; 1 is greedy.
     pub beam: u32,
     pub context: Context,
-    /// What was said before, as it were; [`Engine::fitting`] has cut it.
+    /// What was said before, as it were; [`Session::fitting`] has cut it.
     pub prompt: Option<String>,
     /// Where the decoder is unsure it rolls dice, hotter each time (whisper.cpp's temperatures): finds words in bad
     /// sound, and in no speech at all.
@@ -124,11 +124,6 @@ pub enum Error {
 /// A set of weights that sessions share.
 pub trait Engine: Send + Sync {
     fn session(&self) -> Result<Box<dyn Session>, Error>;
-
-    /// As much of the end of a prompt as there is room for, in whole words.
-    fn fitting<'p>(&self, prompt: &'p str) -> &'p str {
-        prompt
-    }
 }
 
 /// One decoder's state; owned by one thread.
@@ -138,4 +133,9 @@ pub trait Session: Send {
 
     /// Tells the language of the samples.
     fn detect(&mut self, sound: Sound<'_>) -> Result<LanguageOdds, Error>;
+
+    /// As much of the end of a prompt as there is room for, in whole words.
+    fn fitting<'p>(&self, prompt: &'p str) -> &'p str {
+        prompt
+    }
 }

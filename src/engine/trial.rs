@@ -5,7 +5,9 @@
 //! the decoder thinks of every possible next token is compared.
 
 use super::Error;
+use super::encoder::seat;
 use super::whisper::Whisper;
+use std::sync::atomic::AtomicBool;
 use whisper_rs::{FullParams, SamplingStrategy};
 
 /// Steps of the decoder.
@@ -26,7 +28,7 @@ impl Whisper {
     /// else its own.
     pub fn trial(&self, follow: Option<&Trial>) -> Result<Trial, Error> {
         let failed = |e: whisper_rs::WhisperError| Error::Failed(format!("the trial of a model: {e}"));
-        let mut state = self.state()?;
+        let mut state = self.state(&std::sync::Arc::default())?;
         // A run over the first 100 ms ends before its encoder, but sets spectrogram and context length.
         let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: 1 });
         params.set_print_progress(false);
@@ -34,7 +36,8 @@ impl Whisper {
         params.set_audio_ctx(POSITIONS);
         params.set_duration_ms(100);
         state.full(params, &sound()).map_err(failed)?;
-        state.encode(0, self.threads).map_err(failed)?;
+        let never = AtomicBool::new(false);
+        seat::stoppable(&never, || state.encode(0, self.threads))?.map_err(failed)?;
         let mut start = vec![self.context.token_sot()];
         if self.context.is_multilingual() {
             start.extend([self.context.token_lang(0), self.context.token_transcribe()]);

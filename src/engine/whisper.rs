@@ -15,8 +15,8 @@ use crate::language::Language;
 use std::ffi::c_void;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use whisper_rs::{
     FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperState, whisper_rs_sys,
 };
@@ -47,8 +47,9 @@ pub struct Place {
 }
 
 /// One set of weights on a device.
+#[derive(Clone)]
 pub struct Whisper {
-    pub(super) context: WhisperContext,
+    pub(super) context: Arc<WhisperContext>,
     pub(super) threads: usize,
     mel: Arc<Mel>,
     /// Ours, on CPU; on a GPU whisper.cpp's own is used.
@@ -70,7 +71,7 @@ impl Whisper {
         let context = WhisperContext::new_with_params(path, params)
             .map_err(|e| Error::Load(path.display().to_string(), e.to_string()))?;
         let encoder = place.gpu.is_none().then(|| Arc::new(encoder));
-        Ok(Whisper { context, threads: place.threads.max(1), mel, encoder })
+        Ok(Whisper { context: Arc::new(context), threads: place.threads.max(1), mel, encoder })
     }
 
     /// With whisper.cpp's own encoder in place of ours, for comparing the two.
@@ -80,41 +81,34 @@ impl Whisper {
 }
 
 impl Whisper {
-    pub(super) fn state(&self) -> Result<WhisperState, Error> {
-        seat::offering(self.encoder.clone(), || self.context.create_state())
-            .map_err(|e| Error::Session(e.to_string()))
+    /// A state of a session that encoded `last` last.
+    pub(super) fn state(&self, last: &Arc<Mutex<seat::Last>>) -> Result<WhisperState, Error> {
+        let offer = self.encoder.clone().map(|encoder| (encoder, last.clone()));
+        seat::offering(offer, || self.context.create_state()).map_err(|e| Error::Session(e.to_string()))
     }
 }
 
 impl Engine for Whisper {
     fn session(&self) -> Result<Box<dyn Session>, Error> {
-        let state = self.state()?;
+        let last = Arc::default();
+        let state = Some(self.state(&last)?);
         let end_of_text = self.context.token_eot();
         let multilingual = self.context.is_multilingual();
         let first_stamp = self.context.token_beg();
-        let mel = self.mel.clone();
-        Ok(Box::new(State { state, threads: self.threads, end_of_text, first_stamp, multilingual, mel }))
-    }
-
-    fn fitting<'p>(&self, prompt: &'p str) -> &'p str {
-        // Half of the decoder's context, less the token that says what this is.
-        let room = (self.context.n_text_ctx() / 2 - 1).max(0) as usize;
-        // A token has a byte at least.
-        let tokens =
-            |text: &str| self.context.tokenize(&as_prompt(text), text.len() + 2).ok().map(|t| t.len());
-        prompt::fitting(prompt, room, tokens)
+        Ok(Box::new(State { state, whisper: self.clone(), last, end_of_text, first_stamp, multilingual }))
     }
 }
 
 struct State {
-    state: WhisperState,
-    threads: usize,
+    /// None when it has to be made anew.
+    state: Option<WhisperState>,
+    whisper: Whisper,
+    last: Arc<Mutex<seat::Last>>,
     /// Tokens from this one on are not text.
     end_of_text: i32,
     /// The time stamp of 0 s; the next ones follow in steps of 20 ms.
     first_stamp: i32,
     multilingual: bool,
-    mel: Arc<Mel>,
 }
 
 /// What one encoder run gave.
@@ -157,6 +151,16 @@ impl Session for State {
         Ok(heard)
     }
 
+    fn fitting<'p>(&self, prompt: &'p str) -> &'p str {
+        // Half of the decoder's context, less the token that says what this is.
+        let room = (self.whisper.context.n_text_ctx() / 2 - 1).max(0) as usize;
+        // A token has a byte at least.
+        let tokens = |text: &str| {
+            self.whisper.context.tokenize(&as_prompt(text), text.len() + 2).ok().map(|t| t.len())
+        };
+        prompt::fitting(prompt, room, tokens)
+    }
+
     fn detect(&mut self, sound: Sound<'_>) -> Result<LanguageOdds, Error> {
         if !self.multilingual {
             return Ok(LanguageOdds(vec![(Language::ENGLISH, 1.0)]));
@@ -166,9 +170,11 @@ impl Session for State {
         let never = AtomicBool::new(false);
         let watch = self.watch(sound.samples, positions(sound.samples.len()), &never, 0);
         let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: 1 });
-        params.set_n_threads(self.threads as i32);
-        self.run(params, &watch, sound.samples.len()).map_err(failed)?;
-        let (_, odds) = self.state.lang_detect(0, self.threads).map_err(failed)?;
+        let threads = self.whisper.threads;
+        params.set_n_threads(threads as i32);
+        let state = self.state()?;
+        run(state, params, &watch, sound.samples.len()).map_err(failed)?;
+        let (_, odds) = seat::stoppable(&never, || state.lang_detect(0, threads))?.map_err(failed)?;
         let mut known: Vec<(Language, f32)> = odds
             .iter()
             .enumerate()
@@ -180,6 +186,13 @@ impl Session for State {
 }
 
 impl State {
+    fn state(&mut self) -> Result<&mut WhisperState, Error> {
+        if self.state.is_none() {
+            self.state = Some(self.whisper.state(&self.last)?);
+        }
+        self.state.as_mut().ok_or_else(|| Error::Session("none".into()))
+    }
+
     fn pass(&mut self, samples: &[f32], ask: &Ask, stop: &AtomicBool) -> Result<Pass, Error> {
         let context = match ask.context {
             Context::Fitted => positions(samples.len()),
@@ -191,7 +204,7 @@ impl State {
             beam => SamplingStrategy::BeamSearch { beam_size: beam as i32, patience: -1.0 },
         };
         let mut params = FullParams::new(strategy);
-        params.set_n_threads(self.threads as i32);
+        params.set_n_threads(self.whisper.threads as i32);
         params.set_language(Some(ask.language.whisper_code()));
         params.set_translate(ask.task == Task::Translate);
         params.set_no_context(true);
@@ -202,53 +215,33 @@ impl State {
         if let Some(prompt) = &ask.prompt {
             params.set_initial_prompt(&as_prompt(prompt));
         }
-        let done = seat::stoppable(stop, || self.run(params, &watch, samples.len()));
-        if stop.load(Ordering::Relaxed) {
-            return Err(Error::Stopped);
-        }
-        done.map_err(|e| Error::Failed(e.to_string()))?;
+        let state = self.state()?;
+        let done = seat::stoppable(stop, || run(state, params, &watch, samples.len()));
         let wanted_more = watch.encoded.load(Ordering::Relaxed) > watch.may_encode;
-        Ok(self.collect(wanted_more, &Loudness::of(samples)))
+        let pass = match done {
+            _ if stop.load(Ordering::Relaxed) => Err(Error::Stopped),
+            Err(e) => Err(e),
+            Ok(Err(e)) => Err(Error::Failed(e.to_string())),
+            Ok(Ok(())) => Ok(self.collect(wanted_more, &Loudness::of(samples))),
+        };
+        if ask.beam > 1 {
+            // whisper.cpp keeps what it took for the beams: as much again as all the rest of a session.
+            self.state = None;
+        }
+        pass
     }
 
     /// `may_encode`: encoder runs that are allowed.
     fn watch<'a>(&self, samples: &[f32], context: usize, stop: &'a AtomicBool, may_encode: u32) -> Watch<'a> {
-        let (bands, frames) = (self.mel.bands(), 2 * context);
-        let mel = self.mel.frames(samples, frames);
+        let (bands, frames) = (self.whisper.mel.bands(), 2 * context);
+        let mel = self.whisper.mel.frames(samples, frames);
         Watch { encoded: AtomicU32::new(0), may_encode, stop, mel, bands, frames }
-    }
-
-    /// One run of whisper.cpp over the sound that `watch` holds the spectrogram of.
-    ///
-    /// whisper.cpp is given next to no samples, so that it makes next to no spectrogram of its own (slowly), and ours
-    /// before it encodes.
-    fn run(
-        &mut self,
-        mut params: FullParams<'_, '_>,
-        watch: &Watch<'_>,
-        samples: usize,
-    ) -> Result<(), whisper_rs::WhisperError> {
-        params.set_duration_ms((samples.max(SHORTEST) as i64 / PER_MS) as i32);
-        params.set_audio_ctx((watch.frames / 2) as i32);
-        params.set_print_progress(false);
-        params.set_print_realtime(false);
-        params.set_print_timestamps(false);
-        params.set_print_special(false);
-        let watching = std::ptr::from_ref(watch).cast::<c_void>().cast_mut();
-        // SAFETY: both callbacks are called only inside `full` below, while `watch` lives, and read it shared.
-        unsafe {
-            params.set_abort_callback(Some(should_stop));
-            params.set_abort_callback_user_data(watching);
-            params.set_start_encoder_callback(Some(may_encode));
-            params.set_start_encoder_callback_user_data(watching);
-        }
-        self.state.full(params, &[0.0; FEWEST_SAMPLES])
     }
 
     fn collect(&self, wanted_more: bool, loudness: &Loudness) -> Pass {
         let mut pass = Pass { tokens: Vec::new(), no_speech: 0.0, logprob_sum: 0.0, stopped_at: None };
         let mut last = 0;
-        for segment in self.state.as_iter() {
+        for segment in self.state.iter().flat_map(WhisperState::as_iter) {
             pass.no_speech = pass.no_speech.max(segment.no_speech_probability());
             last = segment.end_timestamp() * 10 * PER_MS;
             let tokens = (0..segment.n_tokens()).filter_map(|i| segment.get_token(i)).filter_map(|token| {
@@ -280,6 +273,33 @@ impl State {
 /// With the space that a word begins with inside a text, and without what no C string holds.
 fn as_prompt(text: &str) -> String {
     format!(" {}", text.trim().replace('\0', " "))
+}
+
+/// One run of whisper.cpp over the sound that `watch` holds the spectrogram of.
+///
+/// whisper.cpp is given next to no samples, so that it makes next to no spectrogram of its own (slowly), and ours
+/// before it encodes.
+fn run(
+    state: &mut WhisperState,
+    mut params: FullParams<'_, '_>,
+    watch: &Watch<'_>,
+    samples: usize,
+) -> Result<(), whisper_rs::WhisperError> {
+    params.set_duration_ms((samples.max(SHORTEST) as i64 / PER_MS) as i32);
+    params.set_audio_ctx((watch.frames / 2) as i32);
+    params.set_print_progress(false);
+    params.set_print_realtime(false);
+    params.set_print_timestamps(false);
+    params.set_print_special(false);
+    let watching = std::ptr::from_ref(watch).cast::<c_void>().cast_mut();
+    // SAFETY: both callbacks are called only inside `full` below, while `watch` lives, and read it shared.
+    unsafe {
+        params.set_abort_callback(Some(should_stop));
+        params.set_abort_callback_user_data(watching);
+        params.set_start_encoder_callback(Some(may_encode));
+        params.set_start_encoder_callback_user_data(watching);
+    }
+    state.full(params, &[0.0; FEWEST_SAMPLES])
 }
 
 /// Where to go on when enough speech lies behind `from`, in samples.

@@ -22,6 +22,12 @@ pub struct Installed {
 }
 
 impl Installed {
+    /// True for another file of the same model: its name and its sizes are the same but for the weight type.
+    pub fn is_form_of(&self, other: &Installed) -> bool {
+        let sizes = |model: &Installed| Header { ftype: WeightType::F16, ..model.header.clone() };
+        naming::without_type(&self.name) == naming::without_type(&other.name) && sizes(self) == sizes(other)
+    }
+
     /// Bytes of the file with its matrices in another type.
     pub fn bytes_as(&self, weights: WeightType) -> u64 {
         let as_type = |ftype| {

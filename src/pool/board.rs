@@ -97,6 +97,8 @@ struct State {
     /// Suspects that wait for their turn: in flight, but nothing is decoded of them yet.
     suspects: u32,
     stopping: bool,
+    /// So many workers of words are on duty, where there is no room for all.
+    staff: Option<usize>,
 }
 
 impl State {
@@ -229,17 +231,30 @@ impl Board {
         mine
     }
 
-    /// The next work of the most urgent job that has some; waits for it, but no longer than `patience`: `Ok(None)` then.
-    ///
-    /// A job that will begin soon is waited for as if it had begun: see [`SOON`].
-    pub fn next_within(&self, lane: Lane, patience: Duration) -> Result<Option<Work>, Stopped> {
+    /// Only the first `count` workers of words get work from now on. True: that is news.
+    pub fn staff(&self, count: usize) -> bool {
+        let was = self.lock().staff.replace(count);
+        self.changed.notify_all();
+        was != Some(count)
+    }
+
+    /// The next work of the most urgent job that has some, for a lane's worker of that number; waits for it, but no longer
+    /// than `patience`: `Ok(None)` then. A job that will begin soon is waited for as if it had begun: see [`SOON`].
+    pub fn next_within(
+        &self,
+        lane: Lane,
+        number: usize,
+        patience: Duration,
+    ) -> Result<Option<Work>, Stopped> {
         let until = Instant::now() + patience;
         let mut state = self.lock();
         loop {
             if state.stopping {
                 return Err(Stopped);
             }
-            let found = if state.alone { Err(Duration::MAX) } else { take(&mut state, lane, self.ahead) };
+            let off_duty = lane == Lane::Words && state.staff.is_some_and(|staff| number >= staff);
+            let may = !state.alone && !off_duty;
+            let found = if may { take(&mut state, lane, self.ahead) } else { Err(Duration::MAX) };
             let look_again = match found {
                 Ok(work) => {
                     // A reader may wait for the room.
@@ -382,4 +397,4 @@ fn take(state: &mut State, lane: Lane, ahead: usize) -> Result<Work, Duration> {
 
 #[cfg(test)]
 #[path = "board_tests.rs"]
-mod tests;
+pub(super) mod tests;

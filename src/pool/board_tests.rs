@@ -6,7 +6,7 @@ use crate::job::{Claim, Job, JobKind, JobState, Options, Origin, Preset, Source,
 use std::sync::atomic::AtomicU32;
 use uuid::Uuid;
 
-fn job(priority: i64) -> Arc<Open> {
+pub fn job(priority: i64) -> Arc<Open> {
     let id = JobId::new();
     let job = Job {
         id,
@@ -62,7 +62,7 @@ fn next(board: &Board) -> (JobId, u32) {
 
 /// What a free worker is given at once.
 fn next_now(board: &Board) -> Option<(JobId, u32)> {
-    match board.next_within(Lane::Words, Duration::ZERO).unwrap()? {
+    match board.next_within(Lane::Words, 0, Duration::ZERO).unwrap()? {
         Work::Window { open, window, .. } => Some((open.job.id, window.index)),
         Work::Detect { .. } => panic!("no work for words"),
     }
@@ -110,7 +110,7 @@ fn a_slow_source_is_not_waited_for_but_a_language_that_is_being_told_is() {
     assert_eq!(next(&board), (long.job.id, 0));
     board.offer(&urgent, window(0), 0);
     board.read_all(&urgent, 0);
-    assert!(matches!(board.next_within(Lane::Languages, Duration::ZERO), Ok(Some(Work::Detect { .. }))));
+    assert!(matches!(board.next_within(Lane::Languages, 0, Duration::ZERO), Ok(Some(Work::Detect { .. }))));
     assert_eq!(next_now(&board), None);
     board.close(&urgent);
     assert_eq!(next(&board), (long.job.id, 1), "a job that is closed holds nobody");
@@ -127,7 +127,7 @@ fn a_detection_holds_nobody_back() {
     board.offer(&detection, window(0), 0);
     board.read_all(&detection, 0);
     assert_eq!(next(&board), (long.job.id, 0));
-    assert!(matches!(board.next_within(Lane::Languages, Duration::ZERO), Ok(Some(Work::Detect { .. }))));
+    assert!(matches!(board.next_within(Lane::Languages, 0, Duration::ZERO), Ok(Some(Work::Detect { .. }))));
     assert_eq!(next(&board), (long.job.id, 1));
 }
 
@@ -174,13 +174,13 @@ fn a_job_without_a_language_waits_in_the_lane_of_languages() {
     board.open(open.clone(), None, HashSet::new());
     board.offer(&open, window(0), 0);
     let soon = Duration::ZERO;
-    assert!(board.next_within(Lane::Words, soon).unwrap().is_none());
-    assert!(board.next_within(Lane::Languages, soon).unwrap().is_none(), "one window is too few");
+    assert!(board.next_within(Lane::Words, 0, soon).unwrap().is_none());
+    assert!(board.next_within(Lane::Languages, 0, soon).unwrap().is_none(), "one window is too few");
     board.read_all(&open, 0);
     assert!(
-        matches!(board.next_within(Lane::Languages, soon), Ok(Some(Work::Detect { windows, .. })) if windows.len() == 1)
+        matches!(board.next_within(Lane::Languages, 0, soon), Ok(Some(Work::Detect { windows, .. })) if windows.len() == 1)
     );
-    assert!(board.next_within(Lane::Languages, soon).unwrap().is_none(), "it is being told");
+    assert!(board.next_within(Lane::Languages, 0, soon).unwrap().is_none(), "it is being told");
     board.tell_language(&open, Language::ENGLISH);
     assert_eq!(next(&board), (open.job.id, 0));
 }
@@ -213,7 +213,7 @@ fn a_suspect_runs_with_nothing_beside_it() {
     let suspect = std::thread::spawn(move || {
         other.alone(|| {
             let flying = other.standing(&theirs).unwrap().in_flight;
-            (flying, other.next_within(Lane::Words, Duration::ZERO).unwrap().is_none())
+            (flying, other.next_within(Lane::Words, 0, Duration::ZERO).unwrap().is_none())
         })
     });
     board.done(&open);
@@ -261,10 +261,11 @@ fn a_suspect_that_panics_lets_the_others_go_on() {
 fn a_stopped_board_lets_everybody_go() {
     let board = Arc::new(Board::new(2));
     let other = board.clone();
-    let worker = std::thread::spawn(move || other.next_within(Lane::Words, Duration::from_secs(3600)).err());
+    let worker =
+        std::thread::spawn(move || other.next_within(Lane::Words, 0, Duration::from_secs(3600)).err());
     board.stop();
     assert_eq!(worker.join().unwrap(), Some(Stopped));
-    assert_eq!(board.next_within(Lane::Words, Duration::ZERO).err(), Some(Stopped));
+    assert_eq!(board.next_within(Lane::Words, 0, Duration::ZERO).err(), Some(Stopped));
 }
 
 #[test]
@@ -322,11 +323,11 @@ fn a_language_is_told_from_speech_alone_and_silences_do_not_block_the_reader() {
         assert!(board.offer(&open, silence(index), 0));
     }
     let soon = Duration::from_millis(1);
-    assert!(matches!(board.next_within(Lane::Languages, soon), Ok(None)));
+    assert!(matches!(board.next_within(Lane::Languages, 0, soon), Ok(None)));
     for index in 5..8 {
         assert!(board.offer(&open, window(index), 0));
     }
-    let Ok(Some(Work::Detect { windows, .. })) = board.next_within(Lane::Languages, soon) else {
+    let Ok(Some(Work::Detect { windows, .. })) = board.next_within(Lane::Languages, 0, soon) else {
         panic!("three windows of speech are enough");
     };
     assert_eq!(windows.iter().map(|w| w.index).collect::<Vec<_>>(), [5, 6, 7]);
@@ -340,8 +341,20 @@ fn where_nothing_but_silences_comes_the_language_is_asked_for_in_the_end() {
     for index in 0..(SAMPLES + SILENCES) as u32 {
         assert!(board.offer(&open, Window { speech: vec![], ..window(index) }, 0));
     }
-    match board.next_within(Lane::Languages, Duration::from_millis(1)) {
+    match board.next_within(Lane::Languages, 0, Duration::from_millis(1)) {
         Ok(Some(Work::Detect { windows, .. })) => assert!(windows.is_empty()),
         _ => panic!("the reader would wait for ever"),
     }
+}
+
+#[test]
+fn workers_that_are_not_on_duty_get_no_words_until_they_are_again() {
+    let board = Board::new(2);
+    let film = job(0);
+    english(&board, &film, 0..2);
+    assert!(board.staff(1) && !board.staff(1));
+    assert!(board.next_within(Lane::Words, 1, Duration::ZERO).unwrap().is_none());
+    assert!(board.next_within(Lane::Words, 0, Duration::ZERO).unwrap().is_some());
+    assert!(board.staff(2));
+    assert!(board.next_within(Lane::Words, 1, Duration::ZERO).unwrap().is_some());
 }

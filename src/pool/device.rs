@@ -43,12 +43,23 @@ pub struct Shared {
 #[derive(Default)]
 struct Notes {
     workers: Vec<WorkerStatus>,
+    /// So many of them are on duty.
+    staff: usize,
     models: HashMap<JobId, String>,
 }
 
 impl Shared {
     fn notes(&self) -> MutexGuard<'_, Notes> {
         self.notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// So many workers of words go on: there is no memory for more, or for more again.
+    pub(super) fn staff(&self, count: usize) {
+        if self.board.staff(count) {
+            let mut notes = self.notes();
+            notes.staff = count;
+            self.report_workers(&mut notes);
+        }
     }
 
     /// A worker takes up a job, or is free.
@@ -126,7 +137,7 @@ impl Shared {
         for worker in &mut notes.workers {
             worker.uptime_seconds = uptime;
         }
-        self.report(&Report::Workers(notes.workers.clone()));
+        self.report(&Report::Workers(notes.workers.iter().take(notes.staff).cloned().collect()));
     }
 
     fn report(&self, report: &Report) {
@@ -139,9 +150,8 @@ impl Shared {
 
 /// Runs a device until it is told to stop, is idle for long, or `serve` is gone. Blocks.
 pub fn run(setup: Setup, queue: Queue, link: Option<UnixStream>) -> std::io::Result<()> {
-    let cores = crate::device::cores();
-    let (_, threads) = setup.sessions(cores);
-    let weights = Arc::new(Folder::new(setup.clone(), threads));
+    crate::device::return_freed_memory();
+    let weights = Arc::new(Folder::new(setup.clone()));
     run_with(setup, queue, link, weights)
 }
 
@@ -160,7 +170,8 @@ pub fn run_with(
         setup.device
     );
     let (sender, events) = mpsc::channel();
-    let notes = Mutex::new(Notes { workers: workers(&setup, sessions), models: HashMap::new() });
+    let workers = workers(&setup, sessions);
+    let notes = Mutex::new(Notes { workers, staff: sessions, models: HashMap::new() });
     let orders = link.as_ref().map(UnixStream::try_clone).transpose()?;
     let shared = Arc::new(Shared {
         board: Board::new(sessions).ageing(setup.ageing_ms_per_point),

@@ -1,6 +1,8 @@
 //! Which form of a model a device works with: what is missing is made from f16, and compared with f16 before it is used.
 //! Knows nothing of jobs or sessions.
 
+use super::admission::Candidate;
+use super::residents::Residents;
 use super::setup::Setup;
 use super::weights::open;
 use crate::device;
@@ -92,6 +94,8 @@ pub struct Forms {
     gpu: Option<u32>,
     on: String,
     at_once: u64,
+    /// Where a comparison borrows its memory.
+    residents: Arc<Residents>,
     settled: Mutex<HashMap<(PathBuf, WeightType), Settled>>,
     /// Held while an engine compares forms: the process must not end then.
     comparing: Mutex<()>,
@@ -107,8 +111,9 @@ enum Settled {
 }
 
 impl Forms {
-    pub fn new(setup: &Setup) -> Arc<Forms> {
+    pub fn new(setup: &Setup, residents: Arc<Residents>) -> Arc<Forms> {
         Arc::new(Forms {
+            residents,
             dir: setup.cache_dir.clone(),
             gpu: setup.gpu(),
             on: here(setup, &Kernels::here()),
@@ -142,15 +147,26 @@ impl Forms {
         }
     }
 
+    /// The form itself, made and compared now if it is not yet, however long that takes. `None`: it is not to be had.
+    pub fn now(&self, model: &Installed, wanted: WeightType) -> Option<Installed> {
+        let mut settled = lock(&self.settled);
+        let now = settled.entry((model.path.clone(), wanted)).or_insert_with(|| self.settle(model, wanted));
+        match now {
+            Settled::Use(form) => Some(form.clone()),
+            Settled::Stay | Settled::Coming => None,
+        }
+    }
+
+    /// Whether the form is there and compared.
+    pub fn is_ready(&self, model: &Installed, wanted: WeightType) -> bool {
+        let form = Form::of(&self.dir, model, wanted);
+        form.is_ok_and(|form| matches!(form.standing(&self.on), Standing::Agrees(_)) && form.made().is_ok())
+    }
+
     /// Waits until the process may end.
     pub fn end(&self) {
         self.ending.store(true, Ordering::Relaxed);
         drop(lock(&self.comparing));
-    }
-
-    fn is_ready(&self, model: &Installed, wanted: WeightType) -> bool {
-        let form = Form::of(&self.dir, model, wanted);
-        form.is_ok_and(|form| matches!(form.standing(&self.on), Standing::Agrees(_)) && form.made().is_ok())
     }
 
     fn settle(&self, model: &Installed, wanted: WeightType) -> Settled {
@@ -202,11 +218,14 @@ impl Forms {
 
     fn compare(&self, model: &Installed, form: &Form) -> Result<(), String> {
         let _comparing = lock(&self.comparing);
+        let bytes = Candidate::made(model, form.weights, self.gpu.is_some()).trial_bytes(self.gpu.is_some());
+        let lent = self.residents.lend(&model.name, bytes).map_err(|e| e.to_string())?;
         if self.ending.load(Ordering::Relaxed) {
             return Err("the process ends".into());
         }
         form.begin_trial(&self.on).map_err(|e| e.to_string())?;
         let apart = self.apart(&model.path, &form.path);
+        drop(lent);
         let most = tolerated(form.weights);
         let ending = match apart {
             // A number that is none is no agreement.
@@ -252,9 +271,13 @@ fn room(dir: &Path, bytes: u64) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arc, Forms, Installed, Kernels, Outlook, Path, SPARED, Setup, room, tolerated};
+    use super::{Arc, Forms, Installed, Kernels, Outlook, Path, Residents, SPARED, Setup, room, tolerated};
     use crate::model::{ComputeType, WeightType, find, samples};
     use crate::pool::setup::tests::setup;
+
+    fn unlimited() -> Arc<Residents> {
+        Residents::new(0, Box::new(|_| u64::MAX))
+    }
 
     /// A model of one layer, and a pool that wants it as q8_0.
     fn small(dir: &Path) -> (Installed, Setup) {
@@ -268,7 +291,7 @@ mod tests {
     fn a_large_model_works_as_f16_until_its_form_is_there() {
         let dir = tempfile::tempdir().unwrap();
         let (model, setup) = small(dir.path());
-        let mut forms = Forms::new(&setup);
+        let mut forms = Forms::new(&setup, unlimited());
         Arc::get_mut(&mut forms).unwrap().at_once = 0;
         let wanted = WeightType::Q8_0;
         assert_eq!(forms.of(&model, wanted), model);
@@ -285,7 +308,7 @@ mod tests {
         let others: Kernels = serde_json::from_str("\"AVX = 1 | COREML = 1 |\"").unwrap();
         assert_eq!(Outlook::of(&setup, &model, &others), Outlook::Comes(wanted));
         // The next process finds it ready.
-        assert_eq!(Forms::new(&setup).of(&model, wanted).header.ftype, wanted);
+        assert_eq!(Forms::new(&setup, unlimited()).of(&model, wanted).header.ftype, wanted);
     }
 
     #[test]
@@ -324,7 +347,7 @@ mod tests {
         assert_eq!(outlook(), Outlook::Comes(WeightType::Q8_0));
         std::fs::remove_file(&model.path).unwrap();
         assert!(matches!(outlook(), Outlook::Stays(_)));
-        assert_eq!(Forms::new(&setup).of(&model, WeightType::Q8_0), model);
+        assert_eq!(Forms::new(&setup, unlimited()).of(&model, WeightType::Q8_0), model);
         assert!(!setup.cache_dir.exists());
     }
 }

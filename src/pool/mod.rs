@@ -3,6 +3,7 @@
 //!
 //! `children` is the side of `serve`; `device` the side of the process; between them go `hints`.
 
+pub mod admission;
 mod alone;
 pub mod board;
 pub mod builds;
@@ -17,11 +18,14 @@ mod hear;
 pub mod hints;
 mod islands;
 mod label;
+pub mod memory;
 mod open;
 pub mod progress;
 mod prompt;
 mod prove;
 pub mod reader;
+pub mod residents;
+pub mod seat;
 pub mod setup;
 mod source;
 pub mod status;

@@ -1,7 +1,7 @@
 //! A job that is open on a device, and how far it is. Knows nothing of its windows or of who works on them.
 
 use super::prompt::Prompt;
-use crate::engine::Engine;
+use crate::engine::Session;
 use crate::job::{Claim, Job, Task};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64};
@@ -42,10 +42,10 @@ impl Open {
         *self.task.get().unwrap_or(&self.job.task)
     }
 
-    /// The prompt for this engine: all that hear a job's windows have the same vocabulary.
-    pub fn prompt(&self, engine: &dyn Engine) -> Option<String> {
+    /// The prompt for this session: all that hear a job's windows have the same vocabulary.
+    pub fn prompt(&self, session: &dyn Session) -> Option<String> {
         let made = self.prompt.get_or_init(|| {
-            let prompt = Prompt::of(&self.job.options, engine);
+            let prompt = Prompt::of(&self.job.options, session);
             prompt
                 .cut
                 .iter()

@@ -1,6 +1,6 @@
 //! What Whisper is told before it hears a window. Knows nothing of tokens or of what is heard.
 
-use crate::engine::Engine;
+use crate::engine::Session;
 use crate::job::Options;
 
 /// A job's prompt as the model has room for it.
@@ -12,9 +12,9 @@ pub struct Prompt {
 }
 
 impl Prompt {
-    pub fn of(options: &Options, engine: &dyn Engine) -> Prompt {
+    pub fn of(options: &Options, session: &dyn Session) -> Prompt {
         let Some(whole) = compose(options) else { return Prompt::default() };
-        let fitting = engine.fitting(&whole);
+        let fitting = session.fitting(&whole);
         let count = |text: &str| text.split_whitespace().count();
         let cut = (fitting.len() < whole.len()).then(|| {
             let (lost, all) = (count(&whole) - count(fitting), count(&whole));
@@ -27,7 +27,7 @@ impl Prompt {
 /// The job's prompt, if it has one: what matters least comes first, since one that is too long loses its beginning.
 ///
 /// Hotwords are a part of it: whisper.cpp has no other way to make words more likely.
-fn compose(options: &Options) -> Option<String> {
+pub fn compose(options: &Options) -> Option<String> {
     let hotwords = Some(options.hotwords.join(", "));
     let parts = [options.title.clone(), hotwords, options.initial_prompt.clone()];
     let parts = parts.into_iter().flatten().map(|part| sentence(&part)).filter(|part| !part.is_empty());

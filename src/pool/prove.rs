@@ -2,10 +2,10 @@
 //! follows from a wrong label.
 
 use super::device::Shared;
+use super::label;
 use super::open::Open;
 use super::reader::Window;
 use super::worker::{Fault, fail, settle};
-use super::{label, weights};
 use crate::dedup::{self, Audio};
 use crate::engine::LanguageOdds;
 use crate::job::{Job, JobKind, Options, Source, Task};
@@ -42,7 +42,7 @@ pub(super) fn prove(
     }
     let job = Job { task: spoken.task, ..open.job.clone() };
     if spoken.task != open.job.task
-        && let Err(weights::Error::Model(e)) = shared.weights.for_words(&job, spoken.language)
+        && let Err(e) = shared.weights.look(&job, spoken.language)
     {
         let (label, heard) = (label.english_name(), spoken.language.english_name());
         let why =

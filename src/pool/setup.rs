@@ -24,6 +24,8 @@ pub struct Setup {
     pub workers: usize,
     /// Threads of each session; 0: the cores shared out.
     pub threads: usize,
+    /// Memory that all of it may take; 0: a share of what is free.
+    pub memory_limit_mb: u64,
     /// Jobs open at once.
     pub concurrent: usize,
     pub lease_ms: i64,
@@ -72,6 +74,7 @@ pub(super) mod tests {
             cache_dir: "".into(),
             workers,
             threads,
+            memory_limit_mb: 0,
             concurrent: 2,
             lease_ms: 60_000,
             ageing_ms_per_point: 0,

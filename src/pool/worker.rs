@@ -7,9 +7,9 @@ use super::hear::{self, Spoken};
 use super::open::Open;
 use super::progress;
 use super::reader::Window;
-use super::weights::{self, Loaded};
-use super::{label, prove};
-use crate::engine::{self, Ask, Context, Engine, LanguageOdds, Session, Sound};
+use super::weights;
+use super::{label, prompt, prove};
+use crate::engine::{self, Ask, Context, LanguageOdds, Session, Sound};
 use crate::job::{Job, JobKind, Preset, Stage};
 use crate::language::Language;
 use crate::queue::{self, Again, Begun, Outcome, Progress};
@@ -22,79 +22,53 @@ use std::time::Duration;
 /// How often a write is tried again while the disk is full or the database busy.
 const WRITE_AGAIN: Duration = Duration::from_secs(2);
 
-/// A thread's session, and the engine it belongs to.
-#[derive(Default)]
-struct Seat {
-    session: Option<(Arc<dyn Engine>, Box<dyn Session>)>,
-}
-
-impl Seat {
-    fn session(&mut self, loaded: &Loaded) -> Result<&mut Box<dyn Session>, engine::Error> {
-        if self.session.as_ref().is_some_and(|(engine, _)| !Arc::ptr_eq(engine, &loaded.engine)) {
-            self.session = None;
-        }
-        if self.session.is_none() {
-            self.session = Some((loaded.engine.clone(), loaded.engine.session()?));
-        }
-        let (_, session) = self.session.as_mut().ok_or_else(|| engine::Error::Session("none".into()))?;
-        Ok(session)
-    }
-}
-
 /// Works until the pool stops. `number` is the worker's place in the status list.
 pub fn work(shared: &Shared, lane: Lane, number: usize) {
-    let mut seat = Seat::default();
     let patience = Duration::from_millis(shared.setup.idle_ms.max(1_000) as u64);
     loop {
-        match shared.board.next_within(lane, patience) {
+        match shared.board.next_within(lane, number, patience) {
             Err(_) => return,
-            // Nothing for a while: the session's memory goes back, the weights with the last of them.
-            Ok(None) => seat.session = None,
+            // Nothing for a while: what sessions take goes back, the weights with the process.
+            Ok(None) => shared.weights.rest(),
             Ok(Some(work)) => {
                 let (Work::Window { open, .. } | Work::Detect { open, .. }) = &work;
                 let open = open.clone();
                 shared.busy(number, Some(&open.job));
-                let done =
-                    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| step(shared, &mut seat, work)));
+                let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| step(shared, work)));
                 if done.is_err() {
-                    // The panic's own words went to the log; the session may be in any state.
-                    seat.session = None;
+                    // The panic's own words went to the log.
                     fail(shared, &open, "an internal error, see the log", Again::Yes);
                 }
                 shared.busy(number, None);
             }
         }
-        // A lane of its own means a session of its own only while it is needed.
-        if lane == Lane::Languages {
-            seat.session = None;
-        }
     }
 }
 
-fn step(shared: &Shared, seat: &mut Seat, work: Work) {
+fn step(shared: &Shared, work: Work) {
     match work {
         Work::Window { open, window, language } => {
             let begun = insist(&open, || shared.queue.begin_window(&open.claim, window.index));
             match begun {
                 None | Some(Begun::Lost) => lost(shared, &open),
-                Some(Begun::Go) => decode(shared, seat, &open, &window, language),
+                Some(Begun::Go) => decode(shared, &open, &window, language),
                 Some(Begun::Alone) => {
                     log::warn!(
                         "job {}: window {} was open at two deaths of its process and runs alone now",
                         open.job.id,
                         window.index
                     );
-                    shared.board.alone(|| decode(shared, seat, &open, &window, language));
+                    shared.board.alone(|| decode(shared, &open, &window, language));
                 }
             }
         }
-        Work::Detect { open, windows } => detect(shared, seat, &open, &windows),
+        Work::Detect { open, windows } => detect(shared, &open, &windows),
     }
 }
 
-fn decode(shared: &Shared, seat: &mut Seat, open: &Arc<Open>, window: &Window, language: Language) {
+fn decode(shared: &Shared, open: &Arc<Open>, window: &Window, language: Language) {
     let id = open.job.id;
-    match listen(shared, seat, open, window, language) {
+    match listen(shared, open, window, language) {
         Ok((checkpoint, model)) => {
             shared.note_model(id, &model);
             let text = match serde_json::to_string(&checkpoint) {
@@ -144,6 +118,8 @@ impl From<weights::Error> for Fault {
     fn from(e: weights::Error) -> Fault {
         match e {
             weights::Error::Engine(e) => e.into(),
+            // Others may end, or the setting be changed: it waits, as for a model.
+            weights::Error::Short(e) => Fault::Give(e.to_string(), Again::Later),
             weights::Error::Model(e) => {
                 let again = if e.may_come() { Again::Later } else { Again::Never };
                 Fault::Give(e.to_string(), again)
@@ -154,37 +130,37 @@ impl From<weights::Error> for Fault {
 
 fn listen(
     shared: &Shared,
-    seat: &mut Seat,
     open: &Open,
     window: &Window,
     language: Language,
 ) -> Result<(Checkpoint, String), Fault> {
-    if seat.session.is_none() {
-        tell(shared, open, Stage::LoadingModel);
-    }
-    let loaded = shared.weights.for_words(&as_done(open), language)?;
-    let session = seat.session(&loaded)?;
-    let ask = Ask {
+    let mut ask = Ask {
         language,
         task: open.task(),
         beam: if open.job.preset == Preset::Best { hear::CAREFUL_BEAM } else { 1 },
         context: Context::Fitted,
-        prompt: open.prompt(loaded.engine.as_ref()),
+        prompt: prompt::compose(&open.job.options),
         dice: true,
     };
+    if shared.model_of(open.job.id).is_none() {
+        tell(shared, open, Stage::LoadingModel);
+    }
+    let mut seat = shared.weights.for_words(&as_done(open), &ask, &open.stop)?;
+    shared.staff(seat.staff);
+    ask.prompt = open.prompt(&seat);
     // Also what the check of a label has decided: it holds for the whole film.
     let told = open.job.source_lang.is_some();
     let spoken = if told { Spoken::Told } else { Spoken::Found };
-    let (heard, stretch) = hear::hear(session.as_mut(), window, &ask, open.job.preset, spoken, &open.stop)?;
-    Ok((Checkpoint { heard, stretch }, loaded.name))
+    let (heard, stretch) = hear::hear(&mut seat, window, &ask, open.job.preset, spoken, &open.stop)?;
+    Ok((Checkpoint { heard, stretch }, seat.name.clone()))
 }
 
-fn detect(shared: &Shared, seat: &mut Seat, open: &Arc<Open>, windows: &[Arc<Window>]) {
+fn detect(shared: &Shared, open: &Arc<Open>, windows: &[Arc<Window>]) {
     tell(shared, open, Stage::DetectingLanguage);
     if let Some(label) = label::unproved(&open.job, false) {
-        return prove::prove(shared, open, label, windows, |windows| odds(shared, seat, open, windows));
+        return prove::prove(shared, open, label, windows, |windows| odds(shared, open, windows));
     }
-    let odds = match odds(shared, seat, open, windows) {
+    let odds = match odds(shared, open, windows) {
         Ok(odds) => odds,
         Err(Fault::Stopped) => return,
         Err(Fault::Give(why, again)) => return fail(shared, open, &why, again),
@@ -222,26 +198,22 @@ pub(super) fn as_done(open: &Open) -> Job {
 }
 
 /// None where there is no speech to tell a language from.
-fn odds(
-    shared: &Shared,
-    seat: &mut Seat,
-    open: &Open,
-    windows: &[Arc<Window>],
-) -> Result<LanguageOdds, Fault> {
+fn odds(shared: &Shared, open: &Open, windows: &[Arc<Window>]) -> Result<LanguageOdds, Fault> {
     if windows.is_empty() {
         return Ok(LanguageOdds::default());
     }
-    let loaded = shared.weights.for_languages()?;
-    let session = seat.session(&loaded)?;
+    let mut seat = shared.weights.for_languages(&open.stop)?;
     let mut parts = Vec::new();
     for window in windows {
         if open.stop.load(Ordering::Relaxed) {
             return Err(Fault::Stopped);
         }
         let speech = window.speech_inside();
-        let odds = session.detect(Sound { samples: &window.samples, speech: &speech })?;
+        let odds = seat.detect(Sound { samples: &window.samples, speech: &speech })?;
         parts.push((odds, speech.iter().map(|s| (s.end - s.start) as f32).sum()));
     }
+    // A lane of its own means a session of its own only while it is needed.
+    seat.dismiss();
     Ok(LanguageOdds::mean(&parts))
 }
 

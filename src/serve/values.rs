@@ -9,13 +9,14 @@ use crate::job::{Options, Preset, Task};
 use crate::language::Language;
 use crate::library::Library;
 use crate::model::{Installed, WeightType};
+use crate::pool::admission::forecast;
 use crate::pool::forms::Outlook;
 use crate::pool::setup::Setup;
 use crate::push::{self, Push};
 use crate::queue::{Queue, Told};
 use crate::store::Store;
 use crate::subtitle::Profile;
-use crate::{audio, housekeeping, http, model};
+use crate::{audio, device, housekeeping, http, model};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ pub fn setup(config: &Config) -> Setup {
         cache_dir: config.cache_dir.clone(),
         workers: config.workers.unwrap_or(0),
         threads: config.whisper_threads.unwrap_or(0),
+        memory_limit_mb: config.memory_limit_mb,
         concurrent: config.concurrent_transcriptions,
         lease_ms: config.lease_seconds as i64 * 1000,
         ageing_ms_per_point: config.priority_ageing_minutes as i64 * 60_000,
@@ -186,17 +188,39 @@ pub(super) fn missing_model(config: &Config) -> Option<String> {
     chosen(config, preset, Task::Transcribe, None).err().map(|e| e.to_string())
 }
 
-/// In which form each installed model is used, one line each.
+/// In which form each installed model is used, and by how many sessions, one line each.
 pub(super) fn uses(config: &Config, kernels: &Kernels) -> Vec<String> {
     let setup = setup(config);
     let installed = model::installed(&config.models_dir);
-    let line = |model: &Installed| format!("model {}: {}", model.name, Outlook::of(&setup, model, kernels));
+    let line = |model: &Installed| {
+        let outlook = Outlook::of(&setup, model, kernels);
+        let fits = match forecast(&setup, model, device::resident(None)) {
+            Ok(forecast) => forecast.to_string(),
+            Err(_) => "too large for the memory".to_owned(),
+        };
+        format!("model {}: {outlook}; {fits}", model.name)
+    };
     installed.iter().map(line).collect()
 }
 
-/// Why the daemon can do less than it should, one sentence each.
-pub(super) fn reasons(config: &Config) -> Vec<String> {
+/// Why there is not enough memory for what the presets use, one sentence for each model. `taken`: bytes that the daemon
+/// takes now.
+fn short_of_memory(config: &Config, taken: u64) -> Vec<String> {
+    let setup = setup(config);
+    let presets = [config.provider_quality_preset, config.quality_preset];
+    let models = presets.iter().filter_map(|preset| chosen(config, *preset, Task::Transcribe, None).ok());
+    let mut found: Vec<String> = models
+        .filter_map(|model| forecast(&setup, &model, taken).err())
+        .map(|short| short.to_string())
+        .collect();
+    found.dedup();
+    found
+}
+
+/// Why the daemon can do less than it should, one sentence each. `taken`: bytes of memory that it takes now.
+pub(super) fn reasons(config: &Config, taken: u64) -> Vec<String> {
     let mut reasons: Vec<String> = missing_model(config).into_iter().collect();
+    reasons.extend(short_of_memory(config, taken));
     reasons.extend(audio::missing_tools());
     reasons.extend(housekeeping::nearly_full(&config.data_dir).map(|free| {
         format!(

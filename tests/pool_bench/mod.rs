@@ -10,14 +10,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use transcriptord::clock::Manual;
 use transcriptord::engine::scripted::Scripted;
-use transcriptord::engine::{Ask, Error, Heard, LanguageOdds, Sound};
+use transcriptord::engine::{Ask, Engine, Error, Heard, LanguageOdds, Sound};
 use transcriptord::job::{Job, JobId, JobKind, JobState, NewJob, Options, Origin, Preset, Source, Task};
 use transcriptord::language::Language;
 use transcriptord::model::ComputeType;
 use transcriptord::pool::device;
 use transcriptord::pool::hints::{self, Order};
+use transcriptord::pool::seat::Seat;
 use transcriptord::pool::setup::Setup;
-use transcriptord::pool::weights::{self, Loaded, Weights};
+use transcriptord::pool::weights::{self, Weights};
 use transcriptord::queue::{Queue, Told};
 use transcriptord::store::Store;
 use transcriptord::subtitle::{Transcript, Word};
@@ -25,15 +26,13 @@ use transcriptord::subtitle::{Transcript, Word};
 pub struct One(Scripted);
 
 impl Weights for One {
-    fn for_words(&self, _: &Job, _: Language) -> Result<Loaded, weights::Error> {
-        Ok(Loaded { name: "scripted".into(), engine: Arc::new(self.0.clone()) })
+    fn for_words(&self, _: &Job, _: &Ask, _: &AtomicBool) -> Result<Seat, weights::Error> {
+        Ok(Seat::of("scripted", self.0.session()?))
     }
 
-    fn for_languages(&self) -> Result<Loaded, weights::Error> {
-        Ok(Loaded { name: "scripted".into(), engine: Arc::new(self.0.clone()) })
+    fn for_languages(&self, _: &AtomicBool) -> Result<Seat, weights::Error> {
+        Ok(Seat::of("scripted", self.0.session()?))
     }
-
-    fn unload(&self) {}
 }
 
 pub struct Bench {
@@ -130,6 +129,7 @@ pub fn setup(dir: &Path, workers: usize, concurrent: usize) -> Setup {
         cache_dir: dir.to_owned(),
         workers,
         threads: 1,
+        memory_limit_mb: 0,
         concurrent,
         lease_ms: 60_000,
         ageing_ms_per_point: 0,

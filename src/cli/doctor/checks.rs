@@ -6,8 +6,10 @@ use crate::device::{self, Device, level};
 use crate::engine::Kernels;
 use crate::http;
 use crate::model::{self, Installed};
+use crate::pool::admission::forecast;
 use crate::pool::builds::Builds;
 use crate::pool::forms::Outlook;
+use crate::pool::memory;
 use std::ffi::CString;
 use std::fs;
 use std::io::ErrorKind;
@@ -22,7 +24,7 @@ use std::time::Duration;
 pub type Check = fn(&Config, Option<&Path>) -> Vec<Finding>;
 
 pub static ALL: &[Check] =
-    &[configuration, data_folder, key, database, models, whisper, devices, media, library, address];
+    &[configuration, data_folder, key, database, models, memory, whisper, devices, media, library, address];
 
 const GB: u64 = 1 << 30;
 
@@ -163,6 +165,24 @@ fn weights(config: &Config, model: &Installed, kernels: &Kernels) -> Finding {
         }
         _ => ok("weights", is),
     }
+}
+
+/// How many sessions of each model the memory is enough for.
+fn memory(config: &Config, _: Option<&Path>) -> Vec<Finding> {
+    const WHAT: &str = "memory";
+    let setup = crate::serve::setup(config);
+    let taken = device::resident(None);
+    let allowed = memory::allowed(&setup, taken);
+    let look = |model: &Installed| match forecast(&setup, model, taken) {
+        Ok(found) if found.sessions == found.wanted => ok(WHAT, format!("{}: {found}", model.name)),
+        Ok(found) => warn(
+            WHAT,
+            format!("{}: {found}, {} MB are allowed", model.name, allowed >> 20),
+            "a higher memory_limit_mb, more free memory or a smaller model lets more of them work at once",
+        ),
+        Err(short) => warn(WHAT, short.to_string(), "its jobs wait until then"),
+    };
+    model::installed(&config.models_dir).iter().map(look).collect()
 }
 
 /// The CPU, the build that suits it, and what that computes with.

@@ -4,50 +4,55 @@
 //! were made for Apple's Core ML and ask nothing of it. A state that gets a null pointer at its start uses
 //! whisper.cpp's own encoder, and so does a build without that flag, in which nobody calls us.
 
-use super::{Desk, Encoder};
-use std::cell::{Cell, RefCell, UnsafeCell};
+use super::{Desk, Encoder, Error};
+use std::cell::{Cell, RefCell};
 use std::ffi::c_char;
 use std::ptr::null_mut;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What belongs to one state of whisper.cpp.
 struct Seat {
     encoder: Arc<Encoder>,
-    /// Used by the one thread that runs the state.
-    desk: UnsafeCell<Bench>,
+    /// What was encoded last, for this and later states of the same session.
+    last: Arc<Mutex<Last>>,
 }
 
-/// Where a state's encoder works, and what it encoded last: a sound is often looked at again, for its language or with
-/// more beams.
+/// What a session encoded last: a sound is often looked at again, for its language or with more beams.
 #[derive(Default)]
-struct Bench {
-    desk: Desk,
-    /// The sound as a hash of its spectrogram, and the rows made of it.
-    last: Option<(blake3::Hash, Vec<f32>)>,
+pub(in crate::engine) struct Last {
+    /// The hash of its spectrogram.
+    sound: Option<blake3::Hash>,
+    rows: Vec<f32>,
 }
+
+/// An encoder and what a session encoded last.
+pub(in crate::engine) type Offer = (Arc<Encoder>, Arc<Mutex<Last>>);
 
 thread_local! {
     /// The encoder of the states that this thread makes now.
-    static OFFERED: RefCell<Option<Arc<Encoder>>> = const { RefCell::new(None) };
+    static OFFERED: RefCell<Option<Offer>> = const { RefCell::new(None) };
     /// The flag of the run that this thread is in; null without one.
     static STOP: Cell<*const AtomicBool> = const { Cell::new(std::ptr::null()) };
+    /// Why an encoder's result in the run that this thread is in is none.
+    static FAULT: RefCell<Option<Error>> = const { RefCell::new(None) };
 }
 
-/// Runs `make`, which creates states: they get `encoder`, or whisper.cpp's own with `None`.
-pub(in crate::engine) fn offering<T>(encoder: Option<Arc<Encoder>>, make: impl FnOnce() -> T) -> T {
-    OFFERED.set(encoder);
+/// Runs `make`, which creates states: they get that encoder, or whisper.cpp's own with `None`.
+pub(in crate::engine) fn offering<T>(offer: Option<Offer>, make: impl FnOnce() -> T) -> T {
+    OFFERED.set(offer);
     let made = make();
     OFFERED.set(None);
     made
 }
 
-/// Runs `work`, in which an encoder ends early once `stop` is raised.
-pub(in crate::engine) fn stoppable<T>(stop: &AtomicBool, work: impl FnOnce() -> T) -> T {
+/// Runs `work`, in which an encoder ends early once `stop` is raised. Fails when an encoder did.
+pub(in crate::engine) fn stoppable<T>(stop: &AtomicBool, work: impl FnOnce() -> T) -> Result<T, Error> {
     STOP.set(stop);
+    FAULT.set(None);
     let done = work();
     STOP.set(std::ptr::null());
-    done
+    FAULT.take().map_or(Ok(done), Err)
 }
 
 fn stopped() -> bool {
@@ -59,7 +64,7 @@ fn stopped() -> bool {
 #[unsafe(no_mangle)]
 extern "C" fn whisper_coreml_init(_: *const c_char) -> *mut std::ffi::c_void {
     match OFFERED.with_borrow(Clone::clone) {
-        Some(encoder) => Box::into_raw(Box::new(Seat { encoder, desk: UnsafeCell::default() })).cast(),
+        Some((encoder, last)) => Box::into_raw(Box::new(Seat { encoder, last })).cast(),
         None => null_mut(),
     }
 }
@@ -73,7 +78,7 @@ unsafe extern "C" fn whisper_coreml_free(seat: *mut std::ffi::c_void) {
 }
 
 /// # Safety
-/// `seat` comes from `whisper_coreml_init` and is used by one thread at a time; `mel` holds `frames * bands` numbers and
+/// `seat` comes from `whisper_coreml_init`; `mel` holds `frames * bands` numbers and
 /// `out` has room for a row of the model's width for every second frame.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn whisper_coreml_encode(
@@ -90,26 +95,22 @@ unsafe extern "C" fn whisper_coreml_encode(
         let rows = frames / 2 * seat.encoder.width;
         (seat, std::slice::from_raw_parts(mel, frames * bands), std::slice::from_raw_parts_mut(out, rows))
     };
-    // SAFETY: one thread at a time.
-    let bench = unsafe { &mut *seat.desk.get() };
+    // A session's states run one at a time.
+    let mut last = seat.last.lock().unwrap_or_else(PoisonError::into_inner);
     let sound = blake3::hash(bytemuck::cast_slice(mel));
-    if let Some((_, rows)) = bench.last.as_ref().filter(|(of, rows)| *of == sound && rows.len() == out.len())
-    {
-        return out.copy_from_slice(rows);
+    if last.sound == Some(sound) && last.rows.len() == out.len() {
+        return out.copy_from_slice(&last.rows);
     }
-    match seat.encoder.run(&mut bench.desk, mel, frames, out, stopped) {
-        // A run that was stopped leaves its rows unfinished.
-        Ok(()) if stopped() => bench.last = None,
-        Ok(()) => {
-            let mut rows = bench.last.take().map_or_else(Vec::new, |(_, rows)| rows);
-            rows.clear();
-            rows.extend_from_slice(out);
-            bench.last = Some((sound, rows));
-        }
-        // Rows of nothing are heard as nothing. The shapes were checked when the model was loaded.
-        Err(error) => {
-            log::error!("the encoder failed: {error}");
-            out.fill(0.0);
-        }
+    last.sound = None;
+    // Gone before the decoder begins, which needs as much then: a session never has both.
+    let mut desk = Desk::new();
+    if let Err(error) = seat.encoder.run(&mut desk, mel, frames, out, stopped) {
+        // There is no way to tell whisper.cpp: it goes on with rows of nothing, and `stoppable` tells our caller.
+        FAULT.set(Some(error));
+        out.fill(0.0);
+    } else if !stopped() {
+        last.rows.clear();
+        last.rows.extend_from_slice(out);
+        last.sound = Some(sound);
     }
 }

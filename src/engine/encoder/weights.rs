@@ -1,14 +1,15 @@
-//! The encoder's weights where they lie, in the mapped model file. Knows the format of no file: it is told the places.
+//! The encoder's weights where they lie, in the model file. Knows the format of no file: it is told the places.
 
 use super::super::{Error, Part};
-use memmap2::Mmap;
 use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use whisper_rs::whisper_rs_sys;
 
-/// A model file in the address space, not in memory: its pages come when they are read and go when memory is short.
+/// An open model file. What is read of it stands in the system's cache, which is no memory of ours: it goes when memory
+/// is short, and comes back from the disk.
 pub(in crate::engine) struct Weights {
-    file: Mmap,
+    file: File,
     parts: Vec<Part>,
 }
 
@@ -17,10 +18,8 @@ impl Weights {
     pub fn open(path: &Path, parts: Vec<Part>) -> Result<Weights, Error> {
         let failed = |why: String| Error::Load(path.display().to_string(), why);
         let file = File::open(path).map_err(|e| failed(e.to_string()))?;
-        // SAFETY: a file that another program cut short while it is mapped would end this process (SIGBUS). Model files
-        // are replaced by renaming, never written in place, and the process that holds them is a worker's.
-        let file = unsafe { Mmap::map(&file) }.map_err(|e| failed(e.to_string()))?;
-        match parts.iter().find(|part| part.place.end > file.len()) {
+        let bytes = file.metadata().map_err(|e| failed(e.to_string()))?.len();
+        match parts.iter().find(|part| part.place.end as u64 > bytes) {
             Some(part) => Err(failed(format!("it ends inside {}", part.name))),
             None => Ok(Weights { file, parts }),
         }
@@ -36,18 +35,21 @@ impl Weights {
         Ok(&self.part(name)?.shape)
     }
 
-    /// Writes the numbers of a part as f32 to `out`, which becomes as long as they are many.
+    /// Writes the numbers of a part as f32 to `out`, which becomes as long as they are many. Fails when the file cannot
+    /// be read any more.
     pub fn read(&self, name: &str, room: &mut Room, out: &mut Vec<f32>) -> Result<(), Error> {
         let part = self.part(name)?;
-        let bytes = &self.file[part.place.clone()];
+        let bytes = part.place.len();
         let values: usize = part.shape.iter().product();
         out.resize(values, 0.0);
         // To where a block may begin: in the file it stands anywhere.
-        room.0.resize(bytes.len().div_ceil(8), 0);
+        room.0.resize(bytes.div_ceil(8), 0);
         let aligned: &mut [u8] = bytemuck::cast_slice_mut(&mut room.0);
-        aligned[..bytes.len()].copy_from_slice(bytes);
+        self.file
+            .read_exact_at(&mut aligned[..bytes], part.place.start as u64)
+            .map_err(|e| Error::Failed(format!("the model file can no longer be read: {e}")))?;
         if part.ggml_type == 0 {
-            let (numbers, _) = aligned[..bytes.len()].as_chunks::<4>();
+            let (numbers, _) = aligned[..bytes].as_chunks::<4>();
             out.iter_mut().zip(numbers).for_each(|(v, b)| *v = f32::from_le_bytes(*b));
             return Ok(());
         }
@@ -81,3 +83,10 @@ impl Weights {
 /// Memory for the bytes of one part, used again for the next.
 #[derive(Default)]
 pub(in crate::engine) struct Room(Vec<u64>);
+
+impl Room {
+    /// For so many times eight bytes.
+    pub fn with_capacity(eights: usize) -> Room {
+        Room(Vec::with_capacity(eights))
+    }
+}
