@@ -79,11 +79,18 @@ pub(super) fn open(path: &Path, place: &Place) -> Result<Whisper, Error> {
     Ok(Whisper::load(path, model::parts(path)?.into_iter().map(part).collect(), place)?)
 }
 
+/// The language that a model is chosen by: none for English that was found and not `told`, since windows in other
+/// languages may come, which a model that knows English alone would garble.
+fn must_know(told: Option<Language>, language: Language) -> Option<Language> {
+    (told.is_some() || language != Language::ENGLISH).then_some(language)
+}
+
 impl Weights for Folder {
     fn for_words(&self, job: &Job, language: Language) -> Result<Loaded, Error> {
         let configured = job.options.model.as_deref().or(self.setup.model.as_deref());
         let dir = &self.setup.models_dir;
-        self.load(&model::choose_in(dir, configured, job.preset, job.task, Some(language), self.wanted)?)
+        let known = must_know(job.source_lang, language);
+        self.load(&model::choose_in(dir, configured, job.preset, job.task, known, self.wanted)?)
     }
 
     fn for_languages(&self) -> Result<Loaded, Error> {
@@ -105,5 +112,19 @@ impl Weights for Folder {
     fn unload(&self) {
         self.forms.end();
         self.loaded.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::must_know;
+    use crate::language::Language;
+
+    #[test]
+    fn a_film_that_was_found_to_be_english_may_hold_other_languages() {
+        let (english, german) = (Language::ENGLISH, "de".parse().unwrap());
+        assert_eq!(must_know(None, english), None);
+        assert_eq!(must_know(None, german), Some(german));
+        assert_eq!(must_know(Some(english), english), Some(english));
     }
 }
