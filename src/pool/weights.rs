@@ -78,7 +78,14 @@ impl Folder {
     fn chosen(&self, job: &Job, language: Language) -> Result<Installed, model::Error> {
         let configured = job.options.model.as_deref().or(self.setup.model.as_deref());
         let dir = &self.setup.models_dir;
-        model::choose_in(dir, configured, job.preset, job.task, Some(language), self.wanted)
+        model::choose_in(
+            dir,
+            configured,
+            job.preset,
+            job.task,
+            must_know(job.source_lang, language),
+            self.wanted,
+        )
     }
 
     fn is_gpu(&self) -> bool {
@@ -206,6 +213,12 @@ fn wanted(used: &Candidate, session: u64) -> Wanted {
 pub(super) fn open(path: &Path, place: &Place) -> Result<Whisper, Error> {
     let part = |(name, ggml_type, shape, place)| Part { name, ggml_type, shape, place };
     Ok(Whisper::load(path, model::parts(path)?.into_iter().map(part).collect(), place)?)
+}
+
+/// The language that a model is chosen by: none for English that was found and not `told`, since windows in other
+/// languages may come, which a model that knows English alone would garble.
+fn must_know(told: Option<Language>, language: Language) -> Option<Language> {
+    (told.is_some() || language != Language::ENGLISH).then_some(language)
 }
 
 impl Weights for Folder {

@@ -1,6 +1,6 @@
 //! Tests of which models are let in: models of one layer, loaded by the real engine.
 
-use super::{Error, Folder, Weights};
+use super::{Error, Folder, Weights, must_know};
 use crate::engine::{Ask, Context};
 use crate::job::Task;
 use crate::language::Language;
@@ -75,4 +75,12 @@ fn a_language_is_told_by_a_session_that_takes_less_and_is_not_kept() {
     assert!(
         matches!(folder.for_words(&job(0).job, &ask(None), &NEVER), Ok(seat) if seat.name == "mine-q8_0")
     );
+}
+
+#[test]
+fn a_film_that_was_found_to_be_english_may_hold_other_languages() {
+    let (english, german) = (Language::ENGLISH, "de".parse().unwrap());
+    assert_eq!(must_know(None, english), None);
+    assert_eq!(must_know(None, german), Some(german));
+    assert_eq!(must_know(Some(english), english), Some(english));
 }

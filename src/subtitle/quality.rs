@@ -75,7 +75,7 @@ pub fn judge(report: Report, cues: &[Cue], stretches: &[Stretch]) -> Quality {
         ),
         (
             FOR_SOFT * of_cues(report.soft_violations),
-            format!("{} cues are faster, earlier or later than they should be", report.soft_violations),
+            format!("{} soft limits are broken", report.soft_violations),
         ),
     ];
     taken.sort_by(|a, b| b.0.total_cmp(&a.0));

@@ -179,6 +179,17 @@ fn right_to_left_text_stays_in_logical_order() {
 }
 
 #[test]
+fn scripts_are_mixed_as_they_are_spoken() {
+    check("he", "הוא אמר: \"Windows 11\" לא עובד.", &["הוא אמר: \"Windows 11\" לא עובד."]);
+    check(
+        "ar",
+        "نستخدم نظام Linux 6.1 (النسخة الجديدة) في كل مكان، أليس كذلك؟",
+        &["نستخدم نظام Linux 6.1/(النسخة الجديدة) في كل مكان، أليس كذلك؟"],
+    );
+    check("ru", "Он купил iPhone 15 за 999 долларов.", &["Он купил iPhone 15 за 999 долларов."]);
+}
+
+#[test]
 fn the_same_word_again_is_not_the_same_cue_again() {
     let cues = cues(
         &speak("No. No. No. No. No. No. No. No. No. No. No. No."),
