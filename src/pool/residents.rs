@@ -106,7 +106,9 @@ impl State {
         let Some(at) = self.models.iter().position(|m| m.wanted.path != path && m.is_free()) else {
             return false;
         };
-        log::info!("model {} leaves the memory, another is needed", self.models.remove(at).wanted.name);
+        // Not inside the macro: it looks at nothing when the log is silent.
+        let gone = self.models.remove(at);
+        log::info!("model {} leaves the memory, another is needed", gone.wanted.name);
         true
     }
 }

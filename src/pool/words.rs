@@ -51,6 +51,7 @@ pub fn place(words: Vec<Word>, map: &TimeMap, speech: &[Span]) -> Vec<Word> {
         placed.push(word);
     }
     carry_over(&mut placed, &speech);
+    draw_back(&mut placed, &speech);
     placed
 }
 
@@ -131,6 +132,15 @@ fn carry_over(words: &mut [Word], speech: &[(i64, i64)]) {
     }
 }
 
+/// Draws words that stand behind all speech back into the last of it, if that has no words.
+fn draw_back(words: &mut [Word], speech: &[(i64, i64)]) {
+    let Some(&(start, end)) = speech.last() else { return };
+    let from = words.partition_point(|w| w.start_ms < start);
+    if words.get(from).is_some_and(|first| first.start_ms > end && first.start_ms - end < FILLED_MS) {
+        share_out(&mut words[from..], start, end);
+    }
+}
+
 /// Moves the last sentence of the words, if it begins after `begins` and could be what is said there, into a stretch.
 fn fill(words: &mut [Word], begins: i64, (start, end): (i64, i64)) {
     let Some((last, before)) = words.split_last() else { return };
@@ -189,7 +199,7 @@ mod tests {
         check(&[(0, 900)], &[(0, 2_000)], &[(300, 700)], &[(300, 760)]);
         check(&[(350, 600)], &[(0, 2_000)], &[(300, 700)], &[(300, 600)]);
         check(&[(320, 340), (900, 1_000)], &[(0, 2_000)], &[(300, 1_200)], &[(300, 340), (900, 1_000)]);
-        check(&[(1_000, 1_500)], &[(0, 2_000)], &[(300, 700)], &[(1_000, 1_060)]);
+        check(&[(1_000, 1_500)], &[(0, 2_000)], &[(300, 700)], &[(300, 700)]);
     }
 
     #[test]
@@ -226,6 +236,18 @@ mod tests {
         check(
             &[("So", 0, 300), ("he.", 300, 900), ("Then", 3_000, 3_300)],
             &[(0, 300), (300, 900), (3_000, 3_300)],
+        );
+    }
+
+    #[test]
+    fn words_behind_all_speech_are_drawn_back_into_what_has_none() {
+        let (map, speech) = (&[(0, 6_000)], &[(0, 700), (2_000, 2_800)]);
+        check(&[(100, 600), (4_100, 4_500)], map, speech, &[(0, 600), (2_000, 2_800)]);
+        check(
+            &[(100, 600), (2_100, 2_300), (4_100, 4_500)],
+            map,
+            speech,
+            &[(0, 600), (2_000, 2_300), (4_100, 4_500)],
         );
     }
 
