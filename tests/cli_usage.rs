@@ -75,6 +75,17 @@ fn a_bad_variable_is_named() {
 }
 
 #[test]
+fn a_variable_that_is_misspelt_is_told_and_nothing_else_changes() {
+    let misspelt = [("TRANSCRIPTORD_WOKERS", "many"), ("TRANSCRIPTORD_LISTEN", "127.0.0.1:0")];
+    let expected = "TRANSCRIPTORD_WOKERS (environment) is ignored: there is no such key, did you mean TRANSCRIPTORD_WORKERS?";
+    let listed = run(&["model", "list"], &misspelt);
+    assert_eq!(listed.status.code(), Some(0));
+    assert_eq!(String::from_utf8(listed.stderr).unwrap(), format!("transcriptord: warning: {expected}\n"));
+    let looked = String::from_utf8(run(&["doctor"], &misspelt).stdout).unwrap();
+    assert!(looked.contains(&format!("warn  config      {expected}")), "{looked}");
+}
+
+#[test]
 fn without_a_daemon_the_job_commands_say_how_to_start_one() {
     // The port of a listener that is gone again: nobody answers there.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

@@ -127,12 +127,12 @@ fn speech_in_any_one_channel_is_heard() {
                 [("pcm_s16le", "film.mov"), ("pcm_s16le", "film.mkv"), ("pcm_s16le", "film.wav")]
             {
                 let path = dir.path().join(name);
-                let mix = format!("volume=2,pan={layout}|{channel}=c0");
+                let mix = format!("volume=2,pan={layout}|{channel}=0.99*c0");
                 ffmpeg(&["-f", "lavfi", "-i", &tone(400, 1), "-af", &mix, "-c:a", codec], &path);
                 let (samples, _) = heard(&path, Wish::default());
                 let loudest = samples.iter().fold(0.0f32, |a, b| a.max(b.abs()));
-                // A sixteenth of a tone at a quarter of the scale.
-                assert!(loudest > 0.014, "{layout} {channel} {name}: {loudest}");
+                // Of a tone at a quarter of the scale; the least is one of the thirteen that share what 16 have left.
+                assert!(loudest > 0.0025, "{layout} {channel} {name}: {loudest}");
                 assert!(loudest <= 0.26, "{layout} {channel} {name}: {loudest}");
             }
         }

@@ -33,6 +33,9 @@ struct Resampled {
     delay: usize,
     /// Samples that the whole file gives, still to come.
     left: usize,
+    /// Frames taken, and samples given, so far.
+    taken: usize,
+    given: usize,
     ended: bool,
 }
 
@@ -73,7 +76,15 @@ pub fn open(path: &Path, start_ms: i64) -> Result<Option<(Wav, i64)>, Error> {
         let Ok(fft) = Fft::new(rate, RATE as usize, CHUNK, 1, FixedSync::Input) else { return Ok(None) };
         let ahead = frames - skipped.min(frames);
         let left = (ahead as u64 * u64::from(RATE)).div_ceil(rate as u64) as usize;
-        Some(Resampled { delay: fft.output_delay(), fft, ready: Vec::new(), left, ended: false })
+        Some(Resampled {
+            delay: fft.output_delay(),
+            fft,
+            ready: Vec::new(),
+            left,
+            taken: 0,
+            given: 0,
+            ended: false,
+        })
     };
     let float = spec.sample_format == SampleFormat::Float;
     let scale = if float { 1.0 } else { 1.0 / (1i64 << (spec.bits_per_sample - 1)) as f32 };
@@ -158,8 +169,16 @@ impl Wav {
         let dropped = r.delay.min(fresh.len());
         r.delay -= dropped;
         fresh.drain(..dropped);
+        r.taken += got;
+        if got < chunk {
+            // The end, wherever the header puts it.
+            let whole =
+                (r.taken as u64 * u64::from(RATE)).div_ceil(u64::from(self.reader.spec().sample_rate));
+            r.left = r.left.min((whole as usize).saturating_sub(r.given));
+        }
         fresh.truncate(r.left);
         r.left -= fresh.len();
+        r.given += fresh.len();
         r.ended = r.left == 0 || (got == 0 && fresh.is_empty());
         r.ready.extend(fresh);
         Ok(())

@@ -86,7 +86,8 @@ mod tests {
         };
         check("Melchior Sternfels von Fuchshaim", "namens Melcher Sternfelz von Fuchsheim wie wo wann", true);
         check("Gandalf", "Gen Dolf", true);
-        check("Frodo", "Photo!", true);
+        check("Frodo", "Throdo!", true);
+        check("Frodo", "Photo!", false);
         check("Frodo Baggins", "", false);
         check("Frodo Baggins, Samwise Gamgee", "Thank you for watching", false);
         check("Gandalf", "you", false);

@@ -13,8 +13,9 @@ use std::path::Path;
 const LARGEST_BYTES: u64 = 1 << 20;
 /// Names from the cast, and as many from the plot.
 const NAMES: usize = 12;
-/// In a language that writes every noun with a capital, capitals tell no names: more than this part of the words.
-const CAPITALS: f32 = 0.25;
+/// German writes every noun with a capital, so there capitals tell no names: more of these than this part of the words.
+const GERMAN: &[&str] = &["der", "die", "das", "dem", "den", "ein", "eine", "und", "mit", "ist"];
+const GERMAN_PART: f32 = 0.08;
 
 /// Title and names of a film, the least important first; nothing when there are none. Blocks on the file system.
 ///
@@ -65,29 +66,30 @@ fn distinct(list: Vec<String>, at_most: usize) -> Vec<String> {
 
 /// Words with a capital inside a sentence, neighbours together: mostly names.
 fn proper(plot: &str) -> Vec<String> {
-    let (mut out, mut name, mut inside) = (Vec::new(), Vec::new(), 0usize);
-    let (mut begins, mut capitals) = (true, 0usize);
-    for word in plot.split_whitespace() {
+    let words: Vec<&str> = plot.split_whitespace().collect();
+    let german = words.iter().filter(|word| GERMAN.contains(word)).count();
+    if german as f32 > GERMAN_PART * words.len() as f32 {
+        return Vec::new();
+    }
+    let (mut out, mut name, mut begins) = (Vec::new(), Vec::new(), true);
+    for word in words {
         let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
-        let bare = bare.strip_suffix("'s").or(bare.strip_suffix("’s")).unwrap_or(bare);
-        let capital = bare.chars().next().is_some_and(char::is_uppercase) && bare.chars().count() > 1;
-        if !begins {
-            inside += 1;
-            capitals += usize::from(capital);
-        }
-        let opens = !word.starts_with(char::is_alphanumeric);
-        if capital && !begins && !(opens && name.is_empty() && word.starts_with(['"', '“'])) {
-            name.push(bare);
+        let owned = bare.strip_suffix("'s").or(bare.strip_suffix("’s"));
+        let plain = owned.unwrap_or(bare);
+        let capital = plain.chars().next().is_some_and(char::is_uppercase) && plain.chars().count() > 1;
+        // What is quoted begins like a sentence.
+        if capital && !begins && !word.starts_with(['"', '“', '„', '«']) {
+            name.push(plain);
         } else {
             flush(&mut name, &mut out);
         }
         begins = word.ends_with(['.', '!', '?', ':', '…', '"', '”']);
-        if begins || word.ends_with([',', ';', ')']) || word.ends_with("'s") || word.ends_with("’s") {
+        if begins || owned.is_some() || word.ends_with([',', ';', ')']) {
             flush(&mut name, &mut out);
         }
     }
     flush(&mut name, &mut out);
-    if capitals as f32 > CAPITALS * inside as f32 { Vec::new() } else { out }
+    out
 }
 
 fn flush(name: &mut Vec<&str>, out: &mut Vec<String>) {
