@@ -106,7 +106,8 @@ impl State {
         let Some(at) = self.models.iter().position(|m| m.wanted.path != path && m.is_free()) else {
             return false;
         };
-        log::info!("model {} leaves the memory, another is needed", self.models.remove(at).wanted.name);
+        let gone = self.models.remove(at);
+        log::info!("model {} leaves the memory, another is needed", gone.wanted.name);
         true
     }
 }
