@@ -38,7 +38,7 @@ fn a_job_has_every_field_of_the_contract() {
     let (status, job) = call(&daemon, "POST", "/api/jobs/", &body);
     assert_eq!(status, 201);
     let expected = "created_at completed_at current_stage device_used error eta_seconds file_name file_path id \
-                    job_type max_retries model_used output_path priority processing_time_seconds progress \
+                    job_type max_retries model_used note output_path priority processing_time_seconds progress \
                     quality_preset retry_count segments_count source_lang started_at status target_lang \
                     transcribe_or_translate vram_used_mb worker_id";
     let mut expected: Vec<_> = expected.split_whitespace().collect();

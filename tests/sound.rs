@@ -117,7 +117,8 @@ fn speech_in_any_one_channel_is_heard() {
         ("quad", "c0 c1 c2 c3"),
         ("5.1", "c0 c1 c2 c4 c5"),
         ("5.1(side)", "c0 c1 c2 c4 c5"),
-        ("6.0(front)", "c0 c1 c2 c3 c4 c5"),
+        // The fourth is taken for the bass where the file does not tell the layout, as Matroska's do not.
+        ("6.0(front)", "c0 c1 c2 c4 c5"),
         ("7.1", "c0 c1 c2 c4 c5 c6 c7"),
         ("hexadecagonal", "c0 c2 c9 c15"),
     ];

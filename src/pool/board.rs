@@ -74,9 +74,10 @@ impl Entry {
         self.ready.iter().filter(|w| w.is_spoken()).count()
     }
 
-    /// No more windows are taken; `ahead` is for those of speech.
+    /// No more windows are taken; `ahead` is for those of speech, from which a language is told.
     fn is_full(&self, ahead: usize) -> bool {
-        self.spoken_ready() >= ahead || self.ready.len() >= ahead + SILENCES
+        let silences = if self.language.is_some() { 0 } else { SILENCES };
+        self.spoken_ready() >= ahead || self.ready.len() >= ahead + silences
     }
 
     /// The same job under another claim is another entry: threads of an earlier life may still come with theirs.
@@ -231,7 +232,7 @@ impl Board {
         mine
     }
 
-    /// Only the first `count` workers of words get work from now on. True: that is news.
+    /// Only the first `count` workers of words get work from now on. True: they are more or fewer than before.
     pub fn staff(&self, count: usize) -> bool {
         let was = self.lock().staff.replace(count);
         self.changed.notify_all();
@@ -252,9 +253,8 @@ impl Board {
             if state.stopping {
                 return Err(Stopped);
             }
-            let off_duty = lane == Lane::Words && state.staff.is_some_and(|staff| number >= staff);
-            let may = !state.alone && !off_duty;
-            let found = if may { take(&mut state, lane, self.ahead) } else { Err(Duration::MAX) };
+            let idle = state.alone || (lane == Lane::Words && state.staff.is_some_and(|n| number >= n));
+            let found = if idle { Err(Duration::MAX) } else { take(&mut state, lane, self.ahead) };
             let look_again = match found {
                 Ok(work) => {
                     // A reader may wait for the room.

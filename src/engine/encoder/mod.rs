@@ -20,8 +20,6 @@ use weights::Weights;
 const HEAD: usize = 64;
 /// Rows of the attention that are worked on at once: their scores stay in the cache.
 const BLOCK: usize = 192;
-/// Values that a desk's block has room for at least: over 4 MB, see `device::return_freed_memory`.
-const BLOCK_VALUES: usize = (1 << 20) + 1024;
 /// Taps of both convolutions.
 const TAPS: usize = 3;
 
@@ -61,6 +59,7 @@ struct Conv {
 }
 
 /// What one run works in.
+#[derive(Default)]
 pub(super) struct Desk {
     /// A matrix of weights as f32, and its bytes.
     matrix: Vec<f32>,
@@ -75,17 +74,6 @@ pub(super) struct Desk {
     /// What products work in.
     room: Room,
     other_room: Room,
-}
-
-impl Desk {
-    pub(super) fn new() -> Desk {
-        // Untouched memory is none. So large a block has pages of its own, which go back to the system with it.
-        let block = || Vec::with_capacity(BLOCK_VALUES);
-        let [matrix, sound, wide, normed, scores] = std::array::from_fn(|_| block());
-        let bytes = weights::Room::with_capacity(BLOCK_VALUES / 2);
-        let (room, other_room) = (Room::default(), Room::default());
-        Desk { matrix, bytes, sound, wide, normed, scores, room, other_room }
-    }
 }
 
 impl Encoder {

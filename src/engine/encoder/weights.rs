@@ -83,10 +83,3 @@ impl Weights {
 /// Memory for the bytes of one part, used again for the next.
 #[derive(Default)]
 pub(in crate::engine) struct Room(Vec<u64>);
-
-impl Room {
-    /// For so many times eight bytes.
-    pub fn with_capacity(eights: usize) -> Room {
-        Room(Vec::with_capacity(eights))
-    }
-}
