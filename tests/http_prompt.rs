@@ -61,7 +61,7 @@ fn the_title_of_a_film_in_the_library_comes_with_its_names() {
     );
     // Elsewhere the name is all there is.
     assert_eq!(title("video_file=/other/Third.Man.1949.720p.mkv").as_deref(), Some("Third Man."));
-    assert_eq!(title("video_file=/films/../Third.Man.1949.mkv").as_deref(), Some("Third Man."));
+    assert_eq!(title("video_file=/films/../Fourth.Man.1949.mkv").as_deref(), Some("Fourth Man."));
     assert_eq!(title("output=srt"), None);
 
     let film = daemon.library.join("Third.Man.1949.mkv").canonicalize().unwrap();
