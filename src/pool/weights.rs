@@ -178,13 +178,12 @@ impl Folder {
     /// Says once what the memory is used for.
     fn tell(&self, used: &Candidate, session: u64, count: usize) {
         let model = used.model();
-        let fewer =
-            if count < self.sessions { format!(" instead of {}", self.sessions) } else { String::new() };
         let mb = memory::mb_above;
         let text = format!(
-            "memory: {} as {}, {count} sessions{fewer} of {} MB beside {} MB of weights and {} MB for all else; {}",
+            "memory: {} as {}, {count} of {} sessions, {} MB each, beside {} MB of weights and {} MB for all else; {}",
             model.name,
             model.header.ftype,
+            self.sessions,
             mb(session),
             mb(used.needs.weights),
             mb(memory::base(&self.setup)),
