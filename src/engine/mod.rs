@@ -2,9 +2,13 @@
 //!
 //! `whisper`, `trial`, `kernels` and `voice` alone know whisper_rs. Times in here are milliseconds from the first sample given.
 
+mod decoder;
 mod encoder;
 mod kernels;
 mod mel;
+mod own;
+mod pages;
+mod pass;
 mod prompt;
 pub mod scripted;
 mod times;

@@ -6,7 +6,9 @@
 
 use super::Error;
 use super::encoder::seat;
-use super::whisper::Whisper;
+use super::own::{Model, Own};
+use super::whisper::{Cpp, Whisper};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use whisper_rs::{FullParams, SamplingStrategy};
 
@@ -27,34 +29,75 @@ impl Whisper {
     /// Hears the made-up sound. The decoder goes the way of `follow`, so that the steps of two forms can be compared,
     /// else its own.
     pub fn trial(&self, follow: Option<&Trial>) -> Result<Trial, Error> {
-        let failed = |e: whisper_rs::WhisperError| Error::Failed(format!("the trial of a model: {e}"));
-        let mut state = self.state(&std::sync::Arc::default())?;
-        // A run over the first 100 ms ends before its encoder, but sets spectrogram and context length.
-        let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: 1 });
-        params.set_print_progress(false);
-        params.set_n_threads(self.threads as i32);
-        params.set_audio_ctx(POSITIONS);
-        params.set_duration_ms(100);
-        state.full(params, &sound()).map_err(failed)?;
-        let never = AtomicBool::new(false);
-        seat::stoppable(&never, || state.encode(0, self.threads))?.map_err(failed)?;
-        let mut start = vec![self.context.token_sot()];
-        if self.context.is_multilingual() {
-            start.extend([self.context.token_lang(0), self.context.token_transcribe()]);
+        match self {
+            Whisper::Own(model) => own(model, follow),
+            Whisper::Cpp(cpp) => foreign(cpp, follow),
         }
-        state.decode(&start, 0, self.threads).map_err(failed)?;
-        let (mut token, mut steps) = (self.context.token_beg(), Vec::with_capacity(STEPS));
-        for step in 0..STEPS {
-            state.decode(&[token], start.len() + step, self.threads).map_err(failed)?;
-            let logits = state.get_logits().map_err(failed)?.to_vec();
-            token = match follow.and_then(|trial| trial.steps.get(step)) {
-                Some((_, taken)) => *taken,
-                None => likeliest(&logits[..self.context.token_eot() as usize]),
-            };
-            steps.push((logits, token));
-        }
-        Ok(Trial { steps })
     }
+}
+
+/// Gathers steps.
+struct Steps<'a> {
+    follow: Option<&'a Trial>,
+    /// Tokens before this one are text.
+    end: usize,
+    steps: Vec<(Vec<f32>, i32)>,
+}
+
+impl Steps<'_> {
+    /// Notes what was thought, and gives the next token.
+    fn take(&mut self, logits: &[f32]) -> i32 {
+        let token = match self.follow.and_then(|trial| trial.steps.get(self.steps.len())) {
+            Some((_, taken)) => *taken,
+            None => likeliest(&logits[..self.end]),
+        };
+        self.steps.push((logits.to_vec(), token));
+        token
+    }
+}
+
+fn own(model: &Arc<Model>, follow: Option<&Trial>) -> Result<Trial, Error> {
+    let vocabulary = &model.decoder.vocabulary;
+    let mut steps = Steps { follow, end: vocabulary.end as usize, steps: Vec::with_capacity(STEPS) };
+    let mut session = Own::new(model.clone());
+    session.encode(&sound(), POSITIONS as usize, &AtomicBool::new(false))?;
+    let mut text = vec![vocabulary.start];
+    if vocabulary.is_multilingual() {
+        text.extend([vocabulary.start + 1, vocabulary.transcribe]);
+    }
+    text.push(vocabulary.first_stamp);
+    for _ in 0..STEPS {
+        let token = steps.take(&session.opinion(&text));
+        text.push(token.unsigned_abs());
+    }
+    Ok(Trial { steps: steps.steps })
+}
+
+fn foreign(cpp: &Cpp, follow: Option<&Trial>) -> Result<Trial, Error> {
+    let failed = |e: whisper_rs::WhisperError| Error::Failed(format!("the trial of a model: {e}"));
+    let mut state = cpp.state(&Arc::default())?;
+    // A run over the first 100 ms ends before its encoder, but sets spectrogram and context length.
+    let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: 1 });
+    params.set_print_progress(false);
+    params.set_n_threads(cpp.threads as i32);
+    params.set_audio_ctx(POSITIONS);
+    params.set_duration_ms(100);
+    state.full(params, &sound()).map_err(failed)?;
+    let never = AtomicBool::new(false);
+    seat::stoppable(&never, || state.encode(0, cpp.threads))?.map_err(failed)?;
+    let mut start = vec![cpp.context.token_sot()];
+    if cpp.context.is_multilingual() {
+        start.extend([cpp.context.token_lang(0), cpp.context.token_transcribe()]);
+    }
+    state.decode(&start, 0, cpp.threads).map_err(failed)?;
+    let mut steps =
+        Steps { follow, end: cpp.context.token_eot() as usize, steps: Vec::with_capacity(STEPS) };
+    let mut token = cpp.context.token_beg();
+    for step in 0..STEPS {
+        state.decode(&[token], start.len() + step, cpp.threads).map_err(failed)?;
+        token = steps.take(state.get_logits().map_err(failed)?);
+    }
+    Ok(Trial { steps: steps.steps })
 }
 
 impl Trial {

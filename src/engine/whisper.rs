@@ -6,36 +6,19 @@
 
 use super::encoder::{Encoder, seat};
 use super::mel::Mel;
-use super::prompt;
-use super::times::{Loudness, Said, place};
-use super::words::{Token, join};
-use super::{Ask, Context, Engine, Error, Heard, LanguageOdds, Part, Session, Sound};
+use super::own::{Model, Own};
+use super::pass::{Decoded, PER_MS, POSITIONS, Pass, most_tokens, passes, positions};
+use super::times::{Loudness, Said};
+use super::{Ask, Context, Engine, Error, Heard, LanguageOdds, Part, Session, Sound, decoder, prompt};
 use crate::job::Task;
 use crate::language::Language;
 use std::ffi::c_void;
-use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use whisper_rs::{
     FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperState, whisper_rs_sys,
 };
-
-/// Samples per millisecond.
-const PER_MS: i64 = 16;
-/// Samples for one position of the encoder: 20 ms.
-const PER_POSITION: usize = 320;
-/// The encoder's positions for 30 s.
-const POSITIONS: usize = 1500;
-/// `audio_ctx` goes in steps of 64, which the fast kernels need; the rounding never exceeds 1472.
-const POSITION_STEP: usize = 64;
-const POSITIONS_ROUNDED: usize = 1472;
-/// Fewer positions make the decoder loop on short sounds (seen: one sentence three times over at 256).
-const POSITIONS_LEAST: usize = 512;
-/// A tail is decoded when this much speech lies behind the last time stamp.
-const TAIL_SPEECH: i64 = 400 * PER_MS;
-const TAIL_LEAD: i64 = 200 * PER_MS;
-const TAILS: u32 = 4;
 
 /// Where and how a model runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +31,16 @@ pub struct Place {
 
 /// One set of weights on a device.
 #[derive(Clone)]
-pub struct Whisper {
+pub enum Whisper {
+    /// Our encoder and decoder, on a CPU that they have kernels for.
+    Own(Arc<Model>),
+    /// whisper.cpp.
+    Cpp(Cpp),
+}
+
+/// Weights that whisper.cpp has loaded.
+#[derive(Clone)]
+pub struct Cpp {
     pub(super) context: Arc<WhisperContext>,
     pub(super) threads: usize,
     mel: Arc<Mel>,
@@ -59,9 +51,25 @@ pub struct Whisper {
 impl Whisper {
     /// Loads a ggml model file that `model::check` has passed: whisper.cpp aborts the process on others. `parts`: where
     /// `model::parts` found them in it.
+    pub fn load(path: &Path, parts: Vec<Part>, place: &Place) -> Result<Whisper, Error> {
+        quiet_logs();
+        if place.gpu.is_some() || !is_own(&Place { gpu: None, ..place.clone() }) {
+            return Ok(Whisper::Cpp(Cpp::load(path, parts, place)?));
+        }
+        Ok(Whisper::Own(Arc::new(Model::open(path, parts)?)))
+    }
+}
+
+/// Whether our decoder does the work there.
+pub fn is_own(place: &Place) -> bool {
+    place.gpu.is_none() && decoder::is_here()
+}
+
+impl Cpp {
+    /// As [`Whisper::load`], whatever the CPU.
     ///
     /// Flash attention is slower on CPU (engine-speed measurements) and faster on GPUs.
-    pub fn load(path: &Path, parts: Vec<Part>, place: &Place) -> Result<Whisper, Error> {
+    pub fn load(path: &Path, parts: Vec<Part>, place: &Place) -> Result<Cpp, Error> {
         quiet_logs();
         let encoder = Encoder::open(path, parts)?;
         let mel = Arc::new(Mel::new(&encoder.mel_filters()?));
@@ -71,16 +79,14 @@ impl Whisper {
         let context = WhisperContext::new_with_params(path, params)
             .map_err(|e| Error::Load(path.display().to_string(), e.to_string()))?;
         let encoder = place.gpu.is_none().then(|| Arc::new(encoder));
-        Ok(Whisper { context: Arc::new(context), threads: place.threads.max(1), mel, encoder })
+        Ok(Cpp { context: Arc::new(context), threads: place.threads.max(1), mel, encoder })
     }
 
     /// With whisper.cpp's own encoder in place of ours, for comparing the two.
-    pub fn with_foreign_encoder(self) -> Whisper {
-        Whisper { encoder: None, ..self }
+    pub fn with_foreign_encoder(self) -> Cpp {
+        Cpp { encoder: None, ..self }
     }
-}
 
-impl Whisper {
     /// A state of a session that encoded `last` last.
     pub(super) fn state(&self, last: &Arc<Mutex<seat::Last>>) -> Result<WhisperState, Error> {
         let offer = self.encoder.clone().map(|encoder| (encoder, last.clone()));
@@ -89,6 +95,15 @@ impl Whisper {
 }
 
 impl Engine for Whisper {
+    fn session(&self) -> Result<Box<dyn Session>, Error> {
+        match self {
+            Whisper::Own(model) => Ok(Box::new(Own::new(model.clone()))),
+            Whisper::Cpp(cpp) => cpp.session(),
+        }
+    }
+}
+
+impl Engine for Cpp {
     fn session(&self) -> Result<Box<dyn Session>, Error> {
         let last = Arc::default();
         let state = Some(self.state(&last)?);
@@ -102,22 +117,13 @@ impl Engine for Whisper {
 struct State {
     /// None when it has to be made anew.
     state: Option<WhisperState>,
-    whisper: Whisper,
+    whisper: Cpp,
     last: Arc<Mutex<seat::Last>>,
     /// Tokens from this one on are not text.
     end_of_text: i32,
     /// The time stamp of 0 s; the next ones follow in steps of 20 ms.
     first_stamp: i32,
     multilingual: bool,
-}
-
-/// What one encoder run gave.
-struct Pass {
-    tokens: Vec<Token>,
-    no_speech: f32,
-    logprob_sum: f32,
-    /// The end of the last segment, in samples, when whisper.cpp wanted to encode again from there.
-    stopped_at: Option<i64>,
 }
 
 impl Session for State {
@@ -128,27 +134,7 @@ impl Session for State {
                 ask.task, ask.language
             )));
         }
-        let mut heard = Heard::default();
-        let (mut logprob, mut count, mut from) = (0.0, 0usize, 0i64);
-        for _ in 0..=TAILS {
-            let tail = sound.samples.get(from as usize..).unwrap_or_default();
-            let pass = self.pass(tail, ask, stop)?;
-            logprob += pass.logprob_sum;
-            count += pass.tokens.len();
-            heard.no_speech = heard.no_speech.max(pass.no_speech);
-            let mut words = join(&pass.tokens, ask.language.is_unspaced());
-            for word in &mut words {
-                word.start_ms += from / PER_MS;
-                word.end_ms += from / PER_MS;
-            }
-            heard.words.extend(words);
-            match pass.stopped_at.and_then(|at| unheard(sound.speech, from + at)) {
-                Some(next) if next > from => from = next,
-                _ => break,
-            }
-        }
-        heard.avg_logprob = if count == 0 { 0.0 } else { logprob / count as f32 };
-        Ok(heard)
+        passes(sound, ask, |samples| self.pass(samples, ask, stop))
     }
 
     fn fitting<'p>(&self, prompt: &'p str) -> &'p str {
@@ -212,6 +198,7 @@ impl State {
             params.set_temperature_inc(0.0);
         }
         params.set_suppress_nst(true);
+        params.set_max_tokens(most_tokens(samples.len()) as i32);
         if let Some(prompt) = &ask.prompt {
             params.set_initial_prompt(&as_prompt(prompt));
         }
@@ -239,7 +226,7 @@ impl State {
     }
 
     fn collect(&self, wanted_more: bool, loudness: &Loudness) -> Pass {
-        let mut pass = Pass { tokens: Vec::new(), no_speech: 0.0, logprob_sum: 0.0, stopped_at: None };
+        let mut pass = Pass::default();
         let mut last = 0;
         for segment in self.state.iter().flat_map(WhisperState::as_iter) {
             pass.no_speech = pass.no_speech.max(segment.no_speech_probability());
@@ -249,21 +236,18 @@ impl State {
                 Some((data, token.to_bytes().ok()?)).filter(|_| data.id < self.end_of_text)
             });
             let tokens: Vec<_> = tokens.collect();
-            let said: Vec<Said<'_>> = tokens
-                .iter()
-                .map(|(data, text)| Said {
+            let decoded = tokens.iter().map(|(data, text)| Decoded {
+                said: Said {
                     text,
                     stamp_ms: i64::from(data.tid - self.first_stamp) * 20,
                     stamp_p: data.pt,
                     stamps_p: data.ptsum,
-                })
-                .collect();
+                },
+                p: data.p,
+                logprob: data.plog,
+            });
             let span = segment.start_timestamp() * 10..segment.end_timestamp() * 10;
-            for ((data, text), time) in tokens.iter().zip(place(&said, span, loudness)) {
-                pass.logprob_sum += data.plog;
-                let (start_ms, end_ms) = (time.start, time.end);
-                pass.tokens.push(Token { bytes: text.to_vec(), start_ms, end_ms, p: data.p });
-            }
+            pass.add(&decoded.collect::<Vec<_>>(), span, loudness);
         }
         pass.stopped_at = wanted_more.then_some(last);
         pass
@@ -271,7 +255,7 @@ impl State {
 }
 
 /// With the space that a word begins with inside a text, and without what no C string holds.
-fn as_prompt(text: &str) -> String {
+pub(super) fn as_prompt(text: &str) -> String {
     format!(" {}", text.trim().replace('\0', " "))
 }
 
@@ -300,19 +284,6 @@ fn run(
         params.set_start_encoder_callback_user_data(watching);
     }
     state.full(params, &[0.0; FEWEST_SAMPLES])
-}
-
-/// Where to go on when enough speech lies behind `from`, in samples.
-fn unheard(speech: &[Range<i64>], from: i64) -> Option<i64> {
-    let rest: i64 = speech.iter().map(|s| (s.end - s.start.max(from)).max(0)).sum();
-    let next = speech.iter().find(|s| s.end > from)?;
-    (rest >= TAIL_SPEECH).then(|| from.max(next.start - TAIL_LEAD))
-}
-
-/// The encoder positions that hold so many samples.
-fn positions(samples: usize) -> usize {
-    let rounded = samples.div_ceil(PER_POSITION).next_multiple_of(POSITION_STEP).max(POSITIONS_LEAST);
-    if rounded > POSITIONS_ROUNDED { POSITIONS } else { rounded }
 }
 
 /// A sound shorter than this is given so much silence.
@@ -367,29 +338,4 @@ pub(super) fn quiet_logs() {
 
 pub(super) fn system_info() -> String {
     whisper_rs::print_system_info().trim().to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_context_fits_the_sound_in_steps_of_64() {
-        let check = |ms: usize, expected| assert_eq!(positions(ms * 16), expected, "{ms} ms");
-        check(100, 512);
-        check(10_240, 512);
-        check(10_260, 576);
-        check(29_300, 1472);
-        check(29_460, 1500);
-        check(30_000, 1500);
-    }
-
-    #[test]
-    fn only_speech_behind_the_last_word_is_gone_on_with() {
-        let speech = [0..32_000, 80_000..120_000];
-        assert_eq!(unheard(&speech, 118_000), None);
-        assert_eq!(unheard(&speech, 40_000), Some(80_000 - TAIL_LEAD));
-        assert_eq!(unheard(&speech, 90_000), Some(90_000));
-        assert_eq!(unheard(&[], 0), None);
-    }
 }

@@ -49,8 +49,12 @@ pub fn parts(path: &Path) -> Result<Vec<Placed>, Error> {
     let bands = plan.header.n_mels as usize;
     // Two counts stand before the filters.
     let filters = plan.prologue.start as usize + 8;
-    let mel = ("mel_filters".to_owned(), 0, vec![bands, BINS], filters..filters + bands * BINS * 4);
-    Ok(std::iter::once(mel).chain(plan.tensors.iter().map(|(tensor, at)| part(tensor, *at))).collect())
+    let vocabulary = filters + bands * BINS * 4;
+    let mel = ("mel_filters".to_owned(), 0, vec![bands, BINS], filters..vocabulary);
+    // A count, then each token's length and bytes.
+    let end = plan.prologue.end as usize;
+    let vocabulary = ("vocabulary".to_owned(), 0, vec![end - vocabulary], vocabulary..end);
+    Ok([mel, vocabulary].into_iter().chain(plan.tensors.iter().map(|(tensor, at)| part(tensor, *at))).collect())
 }
 
 /// As [`check`], with the file and the places of all its parts.

@@ -40,7 +40,8 @@ pub(super) fn hear(
     let speech: Vec<Range<i64>> = inside(sound.speech, stretch, from);
     let part = Sound { samples: part, speech: &speech };
     // Short sounds are where a prompt is repeated.
-    let ask = &unprompted(ask);
+    // What dice find in a short sound is not believed, and takes five times as long.
+    let ask = &Ask { dice: false, ..unprompted(ask) };
     let heard = session.transcribe(part, ask, stop)?;
     let speech_ms = (stretch.end - stretch.start) / PER_MS;
     let made_up = guard::doubt(&heard, speech_ms).is_some_and(|d| d != Doubt::Unsure);
@@ -49,7 +50,7 @@ pub(super) fn hear(
         _ if made_up || heard.words.is_empty() => false,
         p if p >= if few { BELIEVED_OF_FEW } else { BELIEVED } => true,
         p if p >= SAID_TWICE && !few => {
-            let other = Ask { beam: if ask.beam > 1 { 1 } else { CAREFUL_BEAM }, dice: false, ..ask.clone() };
+            let other = Ask { beam: if ask.beam > 1 { 1 } else { CAREFUL_BEAM }, ..ask.clone() };
             let second = session.transcribe(part, &other, stop)?;
             agreement(&heard.words, &second.words) >= AGREED
         }

@@ -52,7 +52,8 @@ enum Why {
     Empty,
 }
 
-/// Looks at the parts of a window, hears those again whose words do not fit, and puts what is better in place.
+/// Looks at the parts of a window, hears those again whose words do not fit, and puts what is better in place. Gives the
+/// places of those parts too, in samples of the window: there is nothing more to be heard in them.
 ///
 /// `speech` is the window's in samples of the film, `sound.speech` the same in samples of the window; the words' times
 /// are the window's.
@@ -64,12 +65,13 @@ pub(super) fn hear(
     ask: &Ask,
     spoken: Spoken,
     stop: &AtomicBool,
-) -> Result<Heard, Error> {
+) -> Result<(Heard, Vec<Range<i64>>), Error> {
     let islands = split(heard.words.clone(), sound.speech, speech);
     let why = doubts(&islands, ask.language.is_unspaced());
     if islands.len() < 2 || why.iter().all(Option::is_none) {
-        return Ok(heard);
+        return Ok((heard, Vec::new()));
     }
+    eprintln!("TRACE islands {why:?}");
     let mut again: Vec<Option<Alone>> = Vec::with_capacity(islands.len());
     for (island, why) in islands.iter().zip(&why) {
         again.push(match why {
@@ -98,7 +100,8 @@ pub(super) fn hear(
         });
     }
     let avg_logprob = if words.is_empty() { 0.0 } else { surety(&words).max(heard.avg_logprob) };
-    Ok(Heard { words, avg_logprob, ..heard })
+    let looked_at = islands.iter().zip(&why).filter(|(_, why)| why.is_some()).map(|(i, _)| i.place.clone());
+    Ok((Heard { words, avg_logprob, ..heard }, looked_at.collect()))
 }
 
 /// The words and the speech, parted where the film is silent for long.
@@ -249,7 +252,7 @@ mod tests {
         };
         let sound = Sound { samples: &samples, speech: &inside };
         let (mut session, stop) = (engine.session().unwrap(), AtomicBool::new(false));
-        let got = hear(session.as_mut(), sound, &film, heard, &ask, Spoken::Found, &stop).unwrap();
+        let (got, _) = hear(session.as_mut(), sound, &film, heard, &ask, Spoken::Found, &stop).unwrap();
         let text: String = got.words.iter().map(|w| w.text.as_str()).collect();
         assert_eq!(text.trim(), expected);
         assert!(got.words.windows(2).all(|w| w[0].start_ms <= w[1].start_ms));

@@ -4,6 +4,7 @@
 //! One instruction multiplies and adds twice as many numbers as in f32. bf16 has f32's range and eight bits of precision;
 //! Whisper's words are the same with it (engine tests compare).
 
+use super::pages;
 use super::math::{Into, View};
 
 /// Columns of a panel of the right matrix: two vectors.
@@ -74,7 +75,7 @@ fn round(value: f32) -> u16 {
 /// The left matrix as pairs, row by row, the odd last column filled up with nothing.
 fn left(a: View<'_>, pairs: &mut Vec<u32>) {
     let of_row = a.columns.div_ceil(2);
-    pairs.resize(a.rows * of_row, 0);
+    pages::resize(pairs, a.rows * of_row, 0);
     for (row, to) in pairs.chunks_exact_mut(of_row).enumerate() {
         let data = &a.data[row * a.row_step..];
         if a.column_step == 1 {

@@ -15,7 +15,7 @@ const EPSILON: f32 = 1e-5;
 
 /// A matrix as a start and the steps to the next row and to the next column.
 #[derive(Clone, Copy)]
-pub(super) struct View<'a> {
+pub(in crate::engine) struct View<'a> {
     pub data: &'a [f32],
     pub rows: usize,
     pub columns: usize,
@@ -51,20 +51,20 @@ impl<'a> View<'a> {
 
 /// Whether a product replaces what stands in its place or is added to it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Into {
+pub(in crate::engine) enum Into {
     Instead,
     Added,
 }
 
 /// What products in bf16 work in, kept from one to the next.
 #[derive(Default)]
-pub(super) struct Room {
+pub(in crate::engine) struct Room {
     panels: Panels,
     left: Vec<u32>,
 }
 
 /// A right matrix made ready for products: as it is, or in bf16 where the CPU multiplies that.
-pub(super) enum Right<'a> {
+pub(in crate::engine) enum Right<'a> {
     Plain(View<'a>),
     Half(&'a mut Room),
 }
@@ -90,7 +90,7 @@ impl<'a> Right<'a> {
 /// `out = a b` or `out += a b`; the rows of `out` are `row_step` apart. On the caller's thread.
 ///
 /// Panics when a view reaches beyond its data: a mistake of ours, never of a file.
-pub(super) fn product(out: &mut [f32], row_step: usize, a: View<'_>, b: View<'_>, into: Into) {
+pub(in crate::engine) fn product(out: &mut [f32], row_step: usize, a: View<'_>, b: View<'_>, into: Into) {
     let (m, n, k) = (a.rows, b.columns, a.columns);
     assert!(k == b.rows && m > 0 && n > 0 && k > 0, "matrices that fit each other");
     assert!(a.last() < a.data.len() && b.last() < b.data.len(), "views inside their data");
@@ -114,7 +114,7 @@ fn gemm_has_vectors() -> bool {
 ///
 /// # Safety
 /// What [`product`] asserts is true.
-pub(super) unsafe fn by_gemm(out: &mut [f32], row_step: usize, a: View<'_>, b: View<'_>, into: Into) {
+pub(in crate::engine) unsafe fn by_gemm(out: &mut [f32], row_step: usize, a: View<'_>, b: View<'_>, into: Into) {
     let (m, n, k) = (a.rows, b.columns, a.columns);
     let gemm = gemm_f32::gemm::f32::get_gemm_fn();
     // Transposed, because its kernels write columns: outᵀ = bᵀ aᵀ.
@@ -145,7 +145,7 @@ pub(super) unsafe fn by_gemm(out: &mut [f32], row_step: usize, a: View<'_>, b: V
 }
 
 /// Adds the same numbers to each row.
-pub(super) fn add_to_rows(rows: &mut [f32], numbers: &[f32]) {
+pub(in crate::engine) fn add_to_rows(rows: &mut [f32], numbers: &[f32]) {
     each_row(
         rows,
         numbers.len(),
@@ -155,7 +155,7 @@ pub(super) fn add_to_rows(rows: &mut [f32], numbers: &[f32]) {
 }
 
 /// The exact GELU, in place.
-pub(super) fn gelu(values: &mut [f32]) {
+pub(in crate::engine) fn gelu(values: &mut [f32]) {
     let width = values.len().max(1);
     each_row(
         values,
@@ -166,7 +166,7 @@ pub(super) fn gelu(values: &mut [f32]) {
 }
 
 /// Each row's soft-max of the values times `scale`, in place.
-pub(super) fn soft_max(rows: &mut [f32], width: usize, scale: f32) {
+pub(in crate::engine) fn soft_max(rows: &mut [f32], width: usize, scale: f32) {
     each_row(
         rows,
         width,
@@ -181,7 +181,7 @@ pub(super) fn soft_max(rows: &mut [f32], width: usize, scale: f32) {
 }
 
 /// Each row shifted and scaled to mean 0 and variance 1, then by `weight` and `bias`.
-pub(super) fn layer_norm(out: &mut [f32], rows: &[f32], weight: &[f32], bias: &[f32]) {
+pub(in crate::engine) fn layer_norm(out: &mut [f32], rows: &[f32], weight: &[f32], bias: &[f32]) {
     let width = weight.len();
     out.copy_from_slice(rows);
     each_row(
@@ -198,6 +198,19 @@ pub(super) fn layer_norm(out: &mut [f32], rows: &[f32], weight: &[f32], bias: &[
             }
         },
     );
+}
+
+/// Calls `f`, compiled for the vectors at hand: for loops that are to become vector code. It must be inlined.
+pub(in crate::engine) fn with_vectors<F: FnOnce()>(f: F) {
+    struct Once<F>(F);
+    impl<F: FnOnce()> WithSimd for Once<F> {
+        type Output = ();
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) {
+            (self.0)();
+        }
+    }
+    Arch::new().dispatch(Once(f));
 }
 
 /// Calls `f`, compiled for the vectors at hand, with one row after the other.

@@ -6,18 +6,18 @@
 //! attention is worked on a block of rows at a time.
 
 mod half;
-mod math;
+pub(super) mod math;
 mod plain;
 pub(super) mod seat;
-mod weights;
+pub(super) mod weights;
 
-use super::{Error, Part};
+use super::{Error, Part, pages};
 use math::{Into, Right, Room, View, add_to_rows, gelu, layer_norm, product, soft_max};
 use std::path::Path;
 use weights::Weights;
 
 /// Width of an attention head in every Whisper.
-const HEAD: usize = 64;
+pub(super) const HEAD: usize = 64;
 /// Rows of the attention that are worked on at once: their scores stay in the cache.
 const BLOCK: usize = 192;
 /// Taps of both convolutions.
@@ -48,9 +48,20 @@ struct Block {
     outer: Vec<f32>,
 }
 
-struct Norm {
-    weight: Vec<f32>,
-    bias: Vec<f32>,
+pub(super) struct Norm {
+    pub weight: Vec<f32>,
+    pub bias: Vec<f32>,
+}
+
+impl Norm {
+    pub fn read(weights: &Weights, at: &str) -> Result<Norm, Error> {
+        let part = |name| weights.vector(&format!("{at}.{name}"));
+        Ok(Norm { weight: part("weight")?, bias: part("bias")? })
+    }
+
+    pub fn apply(&self, out: &mut [f32], rows: &[f32]) {
+        layer_norm(out, rows, &self.weight, &self.bias);
+    }
 }
 
 struct Conv {
@@ -80,12 +91,7 @@ impl Encoder {
     /// Reads the small parts. Fails when a part is missing that `model::check` demands, or the file cannot be read.
     pub fn open(path: &Path, parts: Vec<Part>) -> Result<Encoder, Error> {
         let weights = Weights::open(path, parts)?;
-        let norm = |at: &str| {
-            Ok(Norm {
-                weight: weights.vector(&format!("{at}.weight"))?,
-                bias: weights.vector(&format!("{at}.bias"))?,
-            })
-        };
+        let norm = |at: &str| Norm::read(&weights, at);
         let block = |i: usize| {
             let at = format!("encoder.blocks.{i}");
             let bias = |name: &str| weights.vector(&format!("{at}.{name}.bias"));
@@ -114,6 +120,11 @@ impl Encoder {
         };
         let positions = weights.shape("encoder.positional_embedding")?[0];
         Ok(Encoder { width, bands, positions, blocks, conv, last, weights })
+    }
+
+    /// Numbers that describe one position.
+    pub fn width(&self) -> usize {
+        self.width
     }
 
     /// The filters that the model's spectrograms are made with.
@@ -149,7 +160,7 @@ impl Encoder {
             self.think(desk, block, rows)?;
         }
         desk.normed.resize(rows.len(), 0.0);
-        layer_norm(&mut desk.normed, rows, &self.last.weight, &self.last.bias);
+        self.last.apply(&mut desk.normed, rows);
         rows.copy_from_slice(&desk.normed);
         Ok(())
     }
@@ -165,7 +176,7 @@ impl Encoder {
             to[1..=frames].copy_from_slice(from);
         }
         desk.wide.clear();
-        desk.wide.resize(padded * width, 0.0);
+        pages::resize(&mut desk.wide, padded * width, 0.0);
         let first = &mut desk.wide[width..(frames + 1) * width];
         self.weights.read(self.conv[0].weight, &mut desk.bytes, &mut desk.matrix)?;
         for tap in 0..TAPS {
@@ -197,9 +208,9 @@ impl Encoder {
     fn attend(&self, desk: &mut Desk, block: &Block, rows: &mut [f32]) -> Result<(), Error> {
         let (width, len) = (self.width, rows.len());
         let positions = len / width;
-        desk.normed.resize(len, 0.0);
-        desk.wide.resize(4 * len, 0.0);
-        layer_norm(&mut desk.normed, rows, &block.before_attention.weight, &block.before_attention.bias);
+        pages::resize(&mut desk.normed, len, 0.0);
+        pages::resize(&mut desk.wide, 4 * len, 0.0);
+        block.before_attention.apply(&mut desk.normed, rows);
         let none = vec![0.0; width];
         let (inputs, heads) = desk.wide.split_at_mut(3 * len);
         for (to, (name, bias)) in inputs.chunks_exact_mut(len).zip([
@@ -242,7 +253,7 @@ impl Encoder {
     fn think(&self, desk: &mut Desk, block: &Block, rows: &mut [f32]) -> Result<(), Error> {
         let (width, inner) = (self.width, 4 * self.width);
         let positions = rows.len() / width;
-        layer_norm(&mut desk.normed, rows, &block.before_mlp.weight, &block.before_mlp.bias);
+        block.before_mlp.apply(&mut desk.normed, rows);
         self.weights.read(&format!("{}.mlp.0.weight", block.at), &mut desk.bytes, &mut desk.matrix)?;
         let normed = View::rows(&desk.normed, positions, width);
         let mut weights = Right::new(linear(&desk.matrix, width), &mut desk.room);
@@ -262,7 +273,7 @@ impl Encoder {
 const PARTS_OF_A_BLOCK: usize = 15;
 
 /// A layer's matrix, a row for each output, as it is multiplied with.
-fn linear(matrix: &[f32], inputs: usize) -> View<'_> {
+pub(super) fn linear(matrix: &[f32], inputs: usize) -> View<'_> {
     View::rows(matrix, matrix.len() / inputs, inputs).transposed()
 }
 

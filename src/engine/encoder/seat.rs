@@ -116,7 +116,7 @@ unsafe extern "C" fn whisper_coreml_encode(
 
 /// Hands what the encoder has freed to the system: the decoder needs as much, and a session never has both. Takes a
 /// millisecond or two beside the half second of a run.
-fn give_back() {
+pub(in crate::engine) fn give_back() {
     // SAFETY: it touches free memory alone, under the allocator's own locks.
     #[cfg(target_env = "gnu")]
     unsafe {

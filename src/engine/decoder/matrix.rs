@@ -1,0 +1,485 @@
+//! Matrices that are multiplied with a few vectors at a time, as a decoder does. Knows nothing of Whisper or files.
+//!
+//! Such a product waits for memory: each weight is used once or a few times. So weights lie in the order in which they
+//! are read, sixteen rows side by side, so that a vector register holds one sum for each row, and as small as their type
+//! allows: bytes with a scale for each 32 of them (what q8_0 says, or less than it says), else f16.
+
+use super::super::{Error, pages};
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+
+/// Rows that lie side by side.
+pub(super) const SIDE: usize = 16;
+/// Values with a scale of their own.
+const BLOCK: usize = 32;
+/// Values of a row that are multiplied at once as bytes.
+const QUAD: usize = 4;
+/// Vectors that are multiplied at once.
+const MOST: usize = 6;
+/// A block of sixteen rows: their bytes, then their scales.
+const BLOCK_LINES: usize = BLOCK / QUAD + 1;
+
+/// A line of the cache, so that rows begin with one.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([u8; 64]);
+
+/// How the values of a matrix are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// As whole numbers up to 127, for [`BLOCK`] values one scale.
+    Bytes,
+    Half,
+}
+
+/// A matrix of `rows` rows and `columns` columns, whose values stand in a [`Store`]; behind its rows are zeros up to a
+/// multiple of [`SIDE`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Matrix {
+    rows: usize,
+    columns: usize,
+    kind: Kind,
+    /// Where its lines begin.
+    first: usize,
+}
+
+/// Matrices one behind the other.
+#[derive(Default)]
+pub(super) struct Store(Vec<Line>);
+
+/// What products work in.
+#[derive(Default)]
+pub(super) struct Room {
+    /// The vectors as bytes, the scale of each block, and what [`OFFSET`] adds to a sum of it.
+    bytes: Vec<i8>,
+    scales: Vec<f32>,
+    offsets: Vec<i32>,
+    padded: Vec<f32>,
+}
+
+/// Kernels take the weights as bytes without a sign.
+const OFFSET: i32 = 128;
+
+/// Whether this CPU multiplies in the ways that are here.
+pub(in crate::engine) fn is_here() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        std::arch::is_x86_feature_detected!("avx2")
+            && std::arch::is_x86_feature_detected!("fma")
+            && std::arch::is_x86_feature_detected!("f16c")
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+/// Whether it has the widest of them.
+#[cfg(target_arch = "x86_64")]
+fn is_wide() -> bool {
+    std::arch::is_x86_feature_detected!("avx512f")
+        && std::arch::is_x86_feature_detected!("avx512bw")
+        && std::arch::is_x86_feature_detected!("avx512vl")
+        && std::arch::is_x86_feature_detected!("avx512vnni")
+}
+
+impl Matrix {
+    /// Of that kind behind `used` lines. Fails when columns are no whole blocks.
+    pub fn new(rows: usize, columns: usize, kind: Kind, used: &mut usize) -> Result<Matrix, Error> {
+        if rows == 0 || columns == 0 || (kind == Kind::Bytes && !columns.is_multiple_of(BLOCK)) {
+            return Err(Error::Failed(format!("no matrix has {rows} rows of {columns} here")));
+        }
+        let matrix = Matrix { rows, columns, kind, first: *used };
+        *used += matrix.lines();
+        Ok(matrix)
+    }
+
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Lines of the store that it takes.
+    fn lines(&self) -> usize {
+        let sides = self.rows.div_ceil(SIDE);
+        match self.kind {
+            Kind::Half => (sides * SIDE * self.columns * 2).div_ceil(64),
+            Kind::Bytes => sides * self.columns / BLOCK * BLOCK_LINES,
+        }
+    }
+
+    /// The first line of a block of bytes.
+    fn block(&self, side: usize, block: usize) -> usize {
+        self.first + (side * (self.columns / BLOCK) + block) * BLOCK_LINES
+    }
+}
+
+impl Store {
+    /// Room for so many lines, all zero.
+    pub fn new(lines: usize) -> Store {
+        let mut store = Vec::new();
+        pages::resize(&mut store, lines, Line([0; 64]));
+        Store(store)
+    }
+
+    /// Becomes at least so large; what is in it then is of no use.
+    pub fn grow(&mut self, lines: usize) {
+        if self.0.len() < lines {
+            *self = Store::default();
+            *self = Store::new(lines);
+        }
+    }
+
+    /// The bytes it takes.
+    pub fn size(&self) -> usize {
+        self.0.len() * 64
+    }
+
+    /// Puts whole rows of a matrix in place, from that row on.
+    pub fn put(&mut self, matrix: &Matrix, first: usize, values: &[f32]) {
+        let columns = matrix.columns;
+        let mut halves = vec![f16::ZERO; columns];
+        for (row, from) in (first..).zip(values.chunks_exact(columns)) {
+            let (side, lane) = (row / SIDE, row % SIDE);
+            if matrix.kind == Kind::Half {
+                halves.convert_from_f32_slice(from);
+                let to = &mut self.halves(matrix)[side * SIDE * columns..];
+                to.iter_mut().skip(lane).step_by(SIDE).zip(&halves).for_each(|(to, v)| *to = v.to_bits());
+                continue;
+            }
+            for (block, from) in from.as_chunks::<BLOCK>().0.iter().enumerate() {
+                let lines = &mut self.0[matrix.block(side, block)..][..BLOCK_LINES];
+                let (scale, part) = scale_of(from);
+                lines[BLOCK / QUAD].0[lane * 4..][..4].copy_from_slice(&scale.to_ne_bytes());
+                for (line, four) in lines.iter_mut().zip(from.as_chunks::<QUAD>().0) {
+                    let to = line.0[lane * QUAD..].iter_mut();
+                    to.zip(four).for_each(|(to, v)| *to = whole(v * part) as i8 as u8);
+                }
+            }
+        }
+    }
+
+    /// The values of a matrix of f16: for each sixteen rows, column by column, the sixteen.
+    pub fn halves(&mut self, matrix: &Matrix) -> &mut [u16] {
+        let lines = &mut self.0[matrix.first..][..matrix.lines()];
+        let values = matrix.rows.next_multiple_of(SIDE) * matrix.columns;
+        // SAFETY: a line is 64 bytes without any between, aligned for 32 u16, of which every value is one.
+        let halves = unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * 32) };
+        &mut halves[..values]
+    }
+
+    /// Writes a row of a matrix as f32.
+    pub fn row(&self, matrix: &Matrix, row: usize, out: &mut [f32]) {
+        let (side, lane) = (row / SIDE, row % SIDE);
+        for (column, out) in out.iter_mut().enumerate() {
+            *out = match matrix.kind {
+                Kind::Half => {
+                    let at = (side * matrix.columns + column) * SIDE + lane;
+                    let line = &self.0[matrix.first + at / 32].0;
+                    f16::from_le_bytes([line[at % 32 * 2], line[at % 32 * 2 + 1]]).to_f32()
+                }
+                Kind::Bytes => {
+                    let lines = &self.0[matrix.block(side, column / BLOCK)..];
+                    let value = lines[column % BLOCK / QUAD].0[lane * QUAD + column % QUAD] as i8;
+                    let scale = lines[BLOCK / QUAD].0[lane * 4..].first_chunk().expect("a line has 16 scales");
+                    f32::from(value) * f32::from_ne_bytes(*scale)
+                }
+            };
+        }
+    }
+
+    /// Multiplies a matrix with each of the vectors, which lie one behind the other; `out` gets [`Matrix::rows`] values
+    /// for each.
+    ///
+    /// Panics on a CPU that [`is_here`] is false of, and when lengths do not fit: a mistake of ours.
+    pub fn product(&self, matrix: &Matrix, vectors: &[f32], room: &mut Room, out: &mut [f32]) {
+        assert!(is_here(), "a CPU that multiplies these");
+        let count = vectors.len() / matrix.columns;
+        assert!(
+            count * matrix.columns == vectors.len() && count * matrix.rows == out.len(),
+            "vectors that fit the matrix"
+        );
+        assert!(matrix.first + matrix.lines() <= self.0.len(), "a matrix of this store");
+        if matrix.kind == Kind::Bytes {
+            room.take(vectors);
+        }
+        let padded = matrix.rows.next_multiple_of(SIDE);
+        let mut results = std::mem::take(&mut room.padded);
+        let mut done = 0;
+        while done < count {
+            let now = MOST.min(count - done);
+            // Where the last rows are no whole sixteen the result needs room behind them.
+            let direct = matrix.rows == padded;
+            let to: &mut [f32] = if direct {
+                &mut out[done * padded..(done + now) * padded]
+            } else {
+                results.resize(now * padded, 0.0);
+                &mut results
+            };
+            match now {
+                1 => self.some::<1>(matrix, vectors, room, done, to),
+                2 => self.some::<2>(matrix, vectors, room, done, to),
+                3 => self.some::<3>(matrix, vectors, room, done, to),
+                4 => self.some::<4>(matrix, vectors, room, done, to),
+                5 => self.some::<5>(matrix, vectors, room, done, to),
+                _ => self.some::<MOST>(matrix, vectors, room, done, to),
+            }
+            if !direct {
+                for (to, from) in out[done * matrix.rows..(done + now) * matrix.rows]
+                    .chunks_exact_mut(matrix.rows)
+                    .zip(results.chunks_exact(padded))
+                {
+                    to.copy_from_slice(&from[..matrix.rows]);
+                }
+            }
+            done += now;
+        }
+        room.padded = results;
+    }
+
+    /// The product with `N` vectors from the `first` on; `out` has rows in whole sixteens.
+    fn some<const N: usize>(&self, of: &Matrix, vectors: &[f32], room: &Room, first: usize, out: &mut [f32]) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let blocks = of.columns / BLOCK;
+            // SAFETY: the CPU has what the kernels are compiled for; sizes were checked by `product`, and `room` was made
+            // for them.
+            unsafe {
+                let vectors = vectors.as_ptr().add(first * of.columns);
+                let lines = self.0.as_ptr().add(of.first).cast::<u8>();
+                match (of.kind, is_wide()) {
+                    (Kind::Half, true) => x86::halves_wide::<N>(lines.cast(), vectors, of.columns, out),
+                    (Kind::Half, false) => x86::halves::<N>(lines.cast(), vectors, of.columns, out),
+                    (Kind::Bytes, wide) => {
+                        let bytes = x86::Bytes {
+                            weights: lines,
+                            vectors: room.bytes.as_ptr().add(first * of.columns),
+                            scales: room.scales.as_ptr().add(first * blocks),
+                            offsets: room.offsets.as_ptr().add(first * blocks),
+                            blocks,
+                        };
+                        match wide {
+                            true => x86::bytes_wide::<N>(&bytes, out),
+                            false => x86::bytes::<N>(&bytes, out),
+                        }
+                    }
+                }
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = (of, vectors, room, first, out);
+    }
+}
+
+/// What a whole number of a block is worth, and how many of them make 1.
+fn scale_of(block: &[f32; BLOCK]) -> (f32, f32) {
+    let scale = block.iter().fold(0.0f32, |most, v| most.max(v.abs())) / 127.0;
+    (scale, if scale > 0.0 { 1.0 / scale } else { 0.0 })
+}
+
+/// The nearest whole number; half of one goes away from 0.
+#[inline(always)]
+fn whole(value: f32) -> i32 {
+    (value + 0.5f32.copysign(value)) as i32
+}
+
+impl Room {
+    /// Turns vectors into bytes.
+    fn take(&mut self, vectors: &[f32]) {
+        self.bytes.resize(vectors.len(), 0);
+        self.scales.resize(vectors.len() / BLOCK, 0.0);
+        self.offsets.resize(vectors.len() / BLOCK, 0);
+        let to = self.bytes.as_chunks_mut::<BLOCK>().0.iter_mut();
+        let scales = self.scales.iter_mut().zip(&mut self.offsets);
+        for ((from, to), (scale, offset)) in vectors.as_chunks::<BLOCK>().0.iter().zip(to).zip(scales) {
+            let part;
+            (*scale, part) = scale_of(from);
+            let mut sum = 0;
+            for (to, from) in to.iter_mut().zip(from) {
+                let value = whole(from * part);
+                sum += value;
+                *to = value as i8;
+            }
+            *offset = -OFFSET * sum;
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::{BLOCK, BLOCK_LINES, QUAD, SIDE};
+    use std::arch::x86_64::*;
+
+    /// Where all that a product in bytes needs begins.
+    pub(super) struct Bytes {
+        pub weights: *const u8,
+        pub vectors: *const i8,
+        pub scales: *const f32,
+        pub offsets: *const i32,
+        pub blocks: usize,
+    }
+
+    const QUADS: usize = BLOCK / QUAD;
+
+    /// # Safety
+    /// `of` points to a matrix as [`super::Matrix`] keeps it, with as many sixteens of rows as `out` has room for, and to
+    /// `N` vectors.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    pub(super) unsafe fn bytes_wide<const N: usize>(of: &Bytes, out: &mut [f32]) {
+        let rows = out.len() / N;
+        let columns = of.blocks * BLOCK;
+        let offset = _mm512_set1_epi8(-128);
+        // SAFETY: as the caller promises.
+        unsafe {
+            for side in 0..rows / SIDE {
+                let mut sums = [_mm512_setzero_ps(); N];
+                for block in 0..of.blocks {
+                    let at = side * of.blocks + block;
+                    let mut whole = [_mm512_setzero_si512(); N];
+                    for (n, whole) in whole.iter_mut().enumerate() {
+                        *whole = _mm512_set1_epi32(*of.offsets.add(n * of.blocks + block));
+                    }
+                    for quad in 0..QUADS {
+                        let weights = _mm512_load_si512(of.weights.add((at * BLOCK_LINES + quad) * 64).cast());
+                        let weights = _mm512_xor_si512(weights, offset);
+                        for (n, whole) in whole.iter_mut().enumerate() {
+                            let four = of.vectors.add(n * columns + block * BLOCK + quad * QUAD);
+                            let four = _mm512_set1_epi32(four.cast::<i32>().read_unaligned());
+                            *whole = _mm512_dpbusd_epi32(*whole, weights, four);
+                        }
+                    }
+                    let scales = _mm512_load_ps(of.weights.add((at * BLOCK_LINES + QUADS) * 64).cast());
+                    for (n, (sum, whole)) in sums.iter_mut().zip(whole).enumerate() {
+                        let scale =
+                            _mm512_mul_ps(scales, _mm512_set1_ps(*of.scales.add(n * of.blocks + block)));
+                        *sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(whole), scale, *sum);
+                    }
+                }
+                for (n, sum) in sums.into_iter().enumerate() {
+                    _mm512_storeu_ps(out.as_mut_ptr().add(n * rows + side * SIDE), sum);
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for [`bytes_wide`].
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) unsafe fn bytes<const N: usize>(of: &Bytes, out: &mut [f32]) {
+        let rows = out.len() / N;
+        let columns = of.blocks * BLOCK;
+        let ones = _mm256_set1_epi16(1);
+        // SAFETY: as the caller promises.
+        unsafe {
+            for half in 0..rows / 8 {
+                let (side, right) = (half / 2, half % 2 * 32);
+                let mut sums = [_mm256_setzero_ps(); N];
+                for block in 0..of.blocks {
+                    let at = side * of.blocks + block;
+                    let mut whole = [_mm256_setzero_si256(); N];
+                    for quad in 0..QUADS {
+                        let from = of.weights.add((at * BLOCK_LINES + quad) * 64 + right);
+                        let weights = _mm256_load_si256(from.cast());
+                        let sizes = _mm256_abs_epi8(weights);
+                        for (n, whole) in whole.iter_mut().enumerate() {
+                            let four = of.vectors.add(n * columns + block * BLOCK + quad * QUAD);
+                            let four = _mm256_set1_epi32(four.cast::<i32>().read_unaligned());
+                            let signed = _mm256_sign_epi8(four, weights);
+                            let pairs = _mm256_maddubs_epi16(sizes, signed);
+                            *whole = _mm256_add_epi32(*whole, _mm256_madd_epi16(pairs, ones));
+                        }
+                    }
+                    let scales = of.weights.add((at * BLOCK_LINES + QUADS) * 64 + right);
+                    let scales = _mm256_load_ps(scales.cast());
+                    for (n, (sum, whole)) in sums.iter_mut().zip(whole).enumerate() {
+                        let scale =
+                            _mm256_mul_ps(scales, _mm256_set1_ps(*of.scales.add(n * of.blocks + block)));
+                        *sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(whole), scale, *sum);
+                    }
+                }
+                for (n, sum) in sums.into_iter().enumerate() {
+                    _mm256_storeu_ps(out.as_mut_ptr().add(n * rows + half * 8), sum);
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// `weights` points to values as [`super::Matrix::halves`] has them, with as many sixteens of rows as `out` has room
+    /// for, and `vectors` to `N` vectors of `columns` values.
+    #[target_feature(enable = "avx512f")]
+    pub(super) unsafe fn halves_wide<const N: usize>(
+        weights: *const u16,
+        vectors: *const f32,
+        columns: usize,
+        out: &mut [f32],
+    ) {
+        let rows = out.len() / N;
+        // SAFETY: as the caller promises.
+        unsafe {
+            for side in 0..rows / SIDE {
+                // Two sums for each vector, so that one does not wait for the other.
+                let mut sums = [[_mm512_setzero_ps(); 2]; N];
+                let weights = weights.add(side * SIDE * columns);
+                for pair in 0..columns / 2 {
+                    for (odd, column) in [2 * pair, 2 * pair + 1].into_iter().enumerate() {
+                        let some = _mm256_loadu_si256(weights.add(column * SIDE).cast());
+                        let some = _mm512_cvtph_ps(some);
+                        for (n, sums) in sums.iter_mut().enumerate() {
+                            let value = _mm512_set1_ps(*vectors.add(n * columns + column));
+                            sums[odd] = _mm512_fmadd_ps(some, value, sums[odd]);
+                        }
+                    }
+                }
+                if columns % 2 == 1 {
+                    let some = _mm256_loadu_si256(weights.add((columns - 1) * SIDE).cast());
+                    for (n, sums) in sums.iter_mut().enumerate() {
+                        let value = _mm512_set1_ps(*vectors.add(n * columns + columns - 1));
+                        sums[0] = _mm512_fmadd_ps(_mm512_cvtph_ps(some), value, sums[0]);
+                    }
+                }
+                for (n, sums) in sums.into_iter().enumerate() {
+                    let to = out.as_mut_ptr().add(n * rows + side * SIDE);
+                    _mm512_storeu_ps(to, _mm512_add_ps(sums[0], sums[1]));
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for [`halves_wide`].
+    #[target_feature(enable = "avx2,fma,f16c")]
+    pub(super) unsafe fn halves<const N: usize>(
+        weights: *const u16,
+        vectors: *const f32,
+        columns: usize,
+        out: &mut [f32],
+    ) {
+        let rows = out.len() / N;
+        // SAFETY: as the caller promises.
+        unsafe {
+            for side in 0..rows / SIDE {
+                let mut sums = [[_mm256_setzero_ps(); 2]; N];
+                let weights = weights.add(side * SIDE * columns);
+                for column in 0..columns {
+                    let at = weights.add(column * SIDE);
+                    let some = [
+                        _mm256_cvtph_ps(_mm_loadu_si128(at.cast())),
+                        _mm256_cvtph_ps(_mm_loadu_si128(at.add(8).cast())),
+                    ];
+                    for (n, sums) in sums.iter_mut().enumerate() {
+                        let value = _mm256_set1_ps(*vectors.add(n * columns + column));
+                        sums[0] = _mm256_fmadd_ps(some[0], value, sums[0]);
+                        sums[1] = _mm256_fmadd_ps(some[1], value, sums[1]);
+                    }
+                }
+                for (n, sums) in sums.into_iter().enumerate() {
+                    let to = out.as_mut_ptr().add(n * rows + side * SIDE);
+                    _mm256_storeu_ps(to, sums[0]);
+                    _mm256_storeu_ps(to.add(8), sums[1]);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "matrix_tests.rs"]
+mod tests;

@@ -1,0 +1,207 @@
+//! A session on CPU: our encoder and our decoder. Knows nothing of windows of a film; of whisper.cpp it takes the numbers
+//! of languages alone.
+
+use super::decoder::search::{Found, Search};
+use super::decoder::vocabulary::Vocabulary;
+use super::decoder::{Decoder, Desk, Next, Rules, Said as Nodes, Sound as Attended};
+use super::encoder::{self, Encoder};
+use super::mel::Mel;
+use super::pass::{Decoded, POSITIONS, PER_MS, Pass, most_tokens, passes, positions};
+use super::times::{Loudness, Said};
+use super::whisper::as_prompt;
+use super::{Ask, Context, Error, Heard, LanguageOdds, Part, Session, Sound, pages, prompt};
+use crate::job::Task;
+use crate::language::Language;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What all sessions of a model share.
+pub struct Model {
+    encoder: Encoder,
+    pub(super) decoder: Decoder,
+    rules: Rules,
+    mel: Mel,
+}
+
+impl Model {
+    /// As [`super::whisper::Whisper::load`].
+    pub(super) fn open(path: &Path, parts: Vec<Part>) -> Result<Model, Error> {
+        let encoder = Encoder::open(path, parts.clone())?;
+        let decoder = Decoder::open(path, parts)?;
+        let rules = Rules::new(&decoder.vocabulary);
+        let mel = Mel::new(&encoder.mel_filters()?);
+        Ok(Model { encoder, decoder, rules, mel })
+    }
+}
+
+/// One session.
+pub struct Own {
+    model: Arc<Model>,
+    /// The hash of what was encoded last: a sound is often looked at again, for its language or with more beams.
+    last: Option<blake3::Hash>,
+    attended: Attended,
+    nodes: Nodes,
+    desk: Desk,
+}
+
+impl Own {
+    pub fn new(model: Arc<Model>) -> Own {
+        Own { model, last: None, attended: Attended::default(), nodes: Nodes::default(), desk: Desk::default() }
+    }
+
+    /// Makes ready what is attended to of the samples, over so many positions.
+    pub fn encode(&mut self, samples: &[f32], positions: usize, stop: &AtomicBool) -> Result<(), Error> {
+        let mut hash = blake3::Hasher::new();
+        hash.update(bytemuck::cast_slice(samples)).update(&positions.to_le_bytes());
+        let sound = hash.finalize();
+        if self.last == Some(sound) {
+            return Ok(());
+        }
+        self.last = None;
+        let model = self.model.clone();
+        let frames = 2 * positions;
+        let mel = model.mel.frames(samples, frames);
+        let mut rows = Vec::new();
+        pages::resize(&mut rows, positions * model.encoder.width(), 0.0);
+        let stopped = || stop.load(Ordering::Relaxed);
+        model.encoder.run(&mut encoder::Desk::default(), &mel, frames, &mut rows, stopped)?;
+        drop(mel);
+        if stopped() {
+            return Err(Error::Stopped);
+        }
+        model.decoder.attend(&rows, &mut self.attended)?;
+        self.last = Some(sound);
+        drop(rows);
+        encoder::seat::give_back();
+        Ok(())
+    }
+
+    /// What is thought of every token behind a text.
+    pub fn opinion(&mut self, text: &[u32]) -> Vec<f32> {
+        self.nodes.clear();
+        let mut logits = Vec::new();
+        let next: Vec<Next> =
+            text.iter().zip(0..).map(|(&token, at)| Next { token, path: (0..at).collect() }).collect();
+        let last = [next.len() - 1];
+        let (nodes, desk) = (&mut self.nodes, &mut self.desk);
+        self.model.decoder.step(&self.attended, nodes, &next, &last, desk, &mut logits);
+        logits
+    }
+
+    fn pass(&mut self, samples: &[f32], ask: &Ask, stop: &AtomicBool) -> Result<Pass, Error> {
+        let context = match ask.context {
+            Context::Fitted => positions(samples.len()),
+            Context::Whole => POSITIONS,
+        };
+        let t0 = std::time::Instant::now();
+        self.encode(samples, context, stop)?;
+        let t1 = t0.elapsed();
+        let model = self.model.clone();
+        let vocabulary = &model.decoder.vocabulary;
+        let mut before = Vec::new();
+        if let Some(prompt) = &ask.prompt {
+            let tokens = vocabulary.tokens(&as_prompt(prompt));
+            let room = model.decoder.context() / 2 - 1;
+            before.push(vocabulary.previous);
+            before.extend(&tokens[tokens.len().saturating_sub(room)..]);
+        }
+        let start = before.len();
+        before.push(vocabulary.start);
+        if vocabulary.is_multilingual() {
+            before.push(vocabulary.start + 1 + language_number(ask.language)?);
+            before.push(match ask.task {
+                Task::Translate => vocabulary.translate,
+                Task::Transcribe => vocabulary.transcribe,
+            });
+        }
+        let sound_ms = samples.len() as i64 / PER_MS;
+        let most = most_tokens(samples.len()).min(model.decoder.context() / 2 - 4);
+        let search = Search { before: &before, start, beams: ask.beam.max(1) as usize, dice: ask.dice, sound_ms, most };
+        let room = (&mut self.nodes, &mut self.desk);
+        let found = model.decoder.search(&model.rules, &self.attended, &search, room, stop)?;
+        let pass = collect(&found, vocabulary, sound_ms, &Loudness::of(samples));
+        eprintln!("TRACE pass {:.1}s beam {} {:?} dice {} lang {} tokens {} of {} nosp {:.3} lp {:.2} encode {} ms took {} ms stop {:?}: {}", samples.len() as f32 / 16000.0, ask.beam, ask.context, ask.dice, ask.language, pass.tokens.len(), found.text.len(), found.no_speech, pass.logprob_sum / pass.tokens.len().max(1) as f32, t1.as_millis(), t0.elapsed().as_millis(), pass.stopped_at, String::from_utf8_lossy(&pass.tokens.iter().flat_map(|t| t.bytes.clone()).collect::<Vec<_>>()));
+        Ok(pass)
+    }
+}
+
+impl Session for Own {
+    fn transcribe(&mut self, sound: Sound<'_>, ask: &Ask, stop: &AtomicBool) -> Result<Heard, Error> {
+        passes(sound, ask, |samples| self.pass(samples, ask, stop))
+    }
+
+    fn fitting<'p>(&self, prompt: &'p str) -> &'p str {
+        // Half of the decoder's context, less the token that says what this is.
+        let room = self.model.decoder.context() / 2 - 1;
+        prompt::fitting(prompt, room, |text| Some(self.model.decoder.vocabulary.tokens(&as_prompt(text)).len()))
+    }
+
+    fn detect(&mut self, sound: Sound<'_>) -> Result<LanguageOdds, Error> {
+        let model = self.model.clone();
+        let vocabulary = &model.decoder.vocabulary;
+        if !vocabulary.is_multilingual() {
+            return Ok(LanguageOdds(vec![(Language::ENGLISH, 1.0)]));
+        }
+        let never = AtomicBool::new(false);
+        self.encode(sound.samples, positions(sound.samples.len()), &never)?;
+        let logits = self.opinion(&[vocabulary.start]);
+        let first = vocabulary.start as usize + 1;
+        let mut odds = logits[first..first + vocabulary.languages as usize].to_vec();
+        let all = odds.len();
+        encoder::math::soft_max(&mut odds, all, 1.0);
+        let known = odds.iter().enumerate().filter_map(|(id, p)| Some((language_of(id)?, *p)));
+        let mut known: Vec<(Language, f32)> = known.collect();
+        known.sort_by(|a, b| b.1.total_cmp(&a.1));
+        Ok(LanguageOdds(known))
+    }
+}
+
+/// The segments between the time stamps.
+fn collect(found: &Found, vocabulary: &Vocabulary, sound_ms: i64, loudness: &Loudness) -> Pass {
+    let mut pass = Pass { no_speech: found.no_speech, ..Pass::default() };
+    let stamps = found.text.iter().enumerate().filter(|(_, c)| vocabulary.is_stamp(c.id));
+    let last = stamps.last().filter(|(_, c)| c.id > vocabulary.first_stamp);
+    // Text behind the last stamp has no end: it is gone over again from there on, as OpenAI does it.
+    let (text, end_ms) = match last {
+        Some((at, c)) => (&found.text[..=at], vocabulary.stamp_ms(c.id)),
+        None => (&found.text[..], sound_ms),
+    };
+    let (mut begin_ms, mut segment) = (0, Vec::new());
+    for choice in text {
+        if !vocabulary.is_stamp(choice.id) {
+            segment.push(Decoded {
+                said: Said {
+                    text: vocabulary.text(choice.id),
+                    stamp_ms: vocabulary.stamp_ms(choice.stamp),
+                    stamp_p: choice.stamp_p,
+                    stamps_p: choice.stamps_p,
+                },
+                p: choice.p,
+                logprob: choice.p.max(1e-30).ln(),
+            });
+            continue;
+        }
+        let at = vocabulary.stamp_ms(choice.id);
+        if !segment.is_empty() {
+            pass.add(&segment, begin_ms..at, loudness);
+            segment.clear();
+        }
+        begin_ms = at;
+    }
+    if !segment.is_empty() {
+        pass.add(&segment, begin_ms..end_ms, loudness);
+    }
+    let is_over = end_ms + 100 >= sound_ms;
+    pass.stopped_at = (!is_over).then_some(end_ms * PER_MS);
+    pass
+}
+
+fn language_number(language: Language) -> Result<u32, Error> {
+    let id = whisper_rs::get_lang_id(language.whisper_code()).and_then(|id| u32::try_from(id).ok());
+    id.ok_or_else(|| Error::Unable(format!("Whisper does not know {language}")))
+}
+
+fn language_of(id: usize) -> Option<Language> {
+    whisper_rs::get_lang_str(id as i32)?.parse().ok()
+}

@@ -1,0 +1,125 @@
+//! From tokens to what was heard, and on to a rest of the sound that has no words yet. Knows nothing of who decodes.
+
+use super::times::{Loudness, Said, place};
+use super::words::{Token, join};
+use super::{Ask, Error, Heard, Sound};
+use std::ops::Range;
+
+/// Samples per millisecond.
+pub(super) const PER_MS: i64 = 16;
+/// Samples for one position of the encoder: 20 ms.
+const PER_POSITION: usize = 320;
+/// The encoder's positions for 30 s.
+pub(super) const POSITIONS: usize = 1500;
+/// `audio_ctx` goes in steps of 64, which the fast kernels need; the rounding never exceeds 1472.
+const POSITION_STEP: usize = 64;
+const POSITIONS_ROUNDED: usize = 1472;
+/// Fewer positions make the decoder loop on short sounds (seen: one sentence three times over at 256).
+const POSITIONS_LEAST: usize = 512;
+/// A tail is decoded when this much speech lies behind the last time stamp.
+const TAIL_SPEECH: i64 = 400 * PER_MS;
+const TAIL_LEAD: i64 = 200 * PER_MS;
+const TAILS: u32 = 4;
+/// More tokens than these and one for each so many samples are a loop: the densest script has 20 a second.
+const FEWEST_TOKENS: usize = 24;
+const SAMPLES_A_TOKEN: usize = 800;
+
+/// What one encoder run gave.
+#[derive(Default)]
+pub(super) struct Pass {
+    pub tokens: Vec<Token>,
+    pub no_speech: f32,
+    pub logprob_sum: f32,
+    /// The last time stamp, in samples, when it was not at the end.
+    pub stopped_at: Option<i64>,
+}
+
+/// A token of a segment with what the decoder thought of it.
+pub(super) struct Decoded<'a> {
+    pub said: Said<'a>,
+    pub p: f32,
+    pub logprob: f32,
+}
+
+impl Pass {
+    /// Adds a segment between two time stamps.
+    pub fn add(&mut self, tokens: &[Decoded<'_>], span_ms: Range<i64>, loudness: &Loudness) {
+        let said: Vec<Said<'_>> = tokens.iter().map(|t| t.said).collect();
+        for (token, time) in tokens.iter().zip(place(&said, span_ms, loudness)) {
+            self.logprob_sum += token.logprob;
+            let (start_ms, end_ms) = (time.start, time.end);
+            self.tokens.push(Token { bytes: token.said.text.to_vec(), start_ms, end_ms, p: token.p });
+        }
+    }
+}
+
+/// Makes one pass over the sound, and others over the rest of it while there is speech behind the last time stamp.
+pub(super) fn passes(
+    sound: Sound<'_>,
+    ask: &Ask,
+    mut pass: impl FnMut(&[f32]) -> Result<Pass, Error>,
+) -> Result<Heard, Error> {
+    let mut heard = Heard::default();
+    let (mut logprob, mut count, mut from) = (0.0, 0usize, 0i64);
+    for _ in 0..=TAILS {
+        let pass = pass(sound.samples.get(from as usize..).unwrap_or_default())?;
+        logprob += pass.logprob_sum;
+        count += pass.tokens.len();
+        heard.no_speech = heard.no_speech.max(pass.no_speech);
+        let mut words = join(&pass.tokens, ask.language.is_unspaced());
+        for word in &mut words {
+            word.start_ms += from / PER_MS;
+            word.end_ms += from / PER_MS;
+        }
+        heard.words.extend(words);
+        match pass.stopped_at.and_then(|at| unheard(sound.speech, from + at)) {
+            Some(next) if next > from => from = next,
+            _ => break,
+        }
+    }
+    heard.avg_logprob = if count == 0 { 0.0 } else { logprob / count as f32 };
+    Ok(heard)
+}
+
+/// Where to go on when enough speech lies behind `from`, in samples.
+fn unheard(speech: &[Range<i64>], from: i64) -> Option<i64> {
+    let rest: i64 = speech.iter().map(|s| (s.end - s.start.max(from)).max(0)).sum();
+    let next = speech.iter().find(|s| s.end > from)?;
+    (rest >= TAIL_SPEECH).then(|| from.max(next.start - TAIL_LEAD))
+}
+
+/// The encoder positions that hold so many samples.
+pub(super) fn positions(samples: usize) -> usize {
+    let rounded = samples.div_ceil(PER_POSITION).next_multiple_of(POSITION_STEP).max(POSITIONS_LEAST);
+    if rounded > POSITIONS_ROUNDED { POSITIONS } else { rounded }
+}
+
+/// As many tokens as so many samples can hold.
+pub(super) fn most_tokens(samples: usize) -> usize {
+    FEWEST_TOKENS + samples / SAMPLES_A_TOKEN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_context_fits_the_sound_in_steps_of_64() {
+        let check = |ms: usize, expected| assert_eq!(positions(ms * 16), expected, "{ms} ms");
+        check(100, 512);
+        check(10_240, 512);
+        check(10_260, 576);
+        check(29_300, 1472);
+        check(29_460, 1500);
+        check(30_000, 1500);
+    }
+
+    #[test]
+    fn only_speech_behind_the_last_word_is_gone_on_with() {
+        let speech = [0..32_000, 80_000..120_000];
+        assert_eq!(unheard(&speech, 118_000), None);
+        assert_eq!(unheard(&speech, 40_000), Some(80_000 - TAIL_LEAD));
+        assert_eq!(unheard(&speech, 90_000), Some(90_000));
+        assert_eq!(unheard(&[], 0), None);
+    }
+}
