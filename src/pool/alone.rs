@@ -13,6 +13,9 @@ use std::sync::atomic::AtomicBool;
 const LEAD_MS: i64 = 200;
 /// Believed from this mean log probability on.
 const BELIEVED: f32 = -0.6;
+/// Not believed where Whisper thinks that nobody speaks: of stretches of speech on music and noise nine in ten lie below
+/// 0.35, of music and noise alone all but few above 0.55.
+const SPEECHLESS: f32 = 0.55;
 /// Of a word or two, which noise alone can be, more is asked.
 pub(super) const FEW: usize = 3;
 const BELIEVED_OF_FEW: f32 = -0.3;
@@ -46,6 +49,8 @@ pub(super) fn hear(
     let speech_ms = (stretch.end - stretch.start) / PER_MS;
     let made_up = guard::doubt(&heard, speech_ms).is_some_and(|d| d != Doubt::Unsure);
     let few = heard.words.len() < FEW;
+    let made_up = made_up || heard.no_speech > SPEECHLESS;
+    eprintln!("TRACE alone nosp {:.3} lp {:.2} made_up {made_up} {}", heard.no_speech, heard.avg_logprob, heard.words.iter().map(|w| w.text.as_str()).collect::<String>());
     let believed = match heard.avg_logprob {
         _ if made_up || heard.words.is_empty() => false,
         p if p >= if few { BELIEVED_OF_FEW } else { BELIEVED } => true,

@@ -75,7 +75,7 @@ pub fn hear(
         eprintln!("TRACE doubt {:?}", guard::doubt(&heard, speech_ms));
         let unsure = guard::doubt(&heard, speech_ms) == Some(Doubt::Unsure);
         let prompt = ask.prompt.clone().filter(|_| unsure);
-        let careful = Ask { beam: CAREFUL_BEAM, context: Context::Whole, prompt, ..ask.clone() };
+        let careful = Ask { beam: CAREFUL_BEAM, prompt, ..ask.clone() };
         let second = look(session, sound, &careful, stop)?;
         heard = guard::better(heard, second, speech_ms);
     }

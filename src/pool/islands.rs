@@ -95,7 +95,7 @@ pub(super) fn hear(
             Some(alone) if replaces(alone, &island.words, why[i]) => alone.words.clone(),
             // What sounds like humming by itself has no words that take so long.
             Some(alone) if why[i] == Some(Why::Slow) && guard::is_humming(&alone.words) => Vec::new(),
-            Some(_) if theirs(&island.words, &again) => Vec::new(),
+            Some(_) if theirs(&island.words, &again, i) => Vec::new(),
             _ => island.words.clone(),
         });
     }
@@ -189,9 +189,10 @@ fn replaces(alone: &Alone, before: &[Word], why: Option<Why>) -> bool {
     alone.believed && surer && !guard::is_stock(&alone.words)
 }
 
-/// Whether the words of a part are said, by themselves, in other parts of the window.
-fn theirs(mine: &[Word], again: &[Option<Alone>]) -> bool {
-    let believed = again.iter().flatten().filter(|alone| alone.believed).flat_map(|alone| &alone.words);
+/// Whether the words of a part, the one of that number, are said, by themselves, in other parts of the window.
+fn theirs(mine: &[Word], again: &[Option<Alone>], number: usize) -> bool {
+    let others = again.iter().enumerate().filter(|(i, _)| *i != number).filter_map(|(_, alone)| alone.as_ref());
+    let believed = others.filter(|alone| alone.believed).flat_map(|alone| &alone.words);
     let said: Vec<String> = believed.map(|w| guard::plain(&w.text)).collect();
     let mine: Vec<String> = mine.iter().map(|w| guard::plain(&w.text)).collect();
     let found = mine.iter().filter(|w| said.contains(w)).count();

@@ -14,6 +14,7 @@ const NEAR_END_MS: i64 = 100;
 const UNSURE: f32 = -1.0;
 const ALIKE: f32 = 2.4;
 const ALIKE_OVER: usize = 32;
+const STUCK_OVER: usize = 20;
 /// Temperatures of the dice.
 const HEATS: [f32; 3] = [0.2, 0.5, 0.8];
 
@@ -137,7 +138,8 @@ impl Decoder {
                 let at_end = self.vocabulary.is_stamp(choice.id)
                     && beam.text.len() > 1
                     && self.vocabulary.stamp_ms(choice.id) + NEAR_END_MS >= ask.sound_ms;
-                if choice.id == self.vocabulary.end || at_end || length >= ask.most {
+                let done = choice.id == self.vocabulary.end || at_end || is_stuck(&beam.text);
+                if done || length >= ask.most {
                     ended.push(beam);
                 } else {
                     going.push(beam);
@@ -161,6 +163,13 @@ impl Decoder {
         best.text.retain(|c| c.id != self.vocabulary.end);
         Ok(best)
     }
+}
+
+/// The last tokens are one or two, over and over: nothing else comes any more.
+fn is_stuck(text: &[Choice]) -> bool {
+    let Some(last) = text.last_chunk::<STUCK_OVER>() else { return false };
+    let other = last.iter().find(|c| c.id != last[0].id).map(|c| c.id);
+    last.iter().all(|c| c.id == last[0].id || Some(c.id) == other)
 }
 
 /// Neither improbable nor the same over and over.
