@@ -1,51 +1,73 @@
-//! The engine on real speech: our encoder beside whisper.cpp's own. Knows nothing of jobs or windows.
+//! The engine on real speech: our encoder and our decoder beside whisper.cpp's own. Knows nothing of jobs or windows.
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
-use transcriptord::engine::whisper::{Place, Whisper};
+use transcriptord::engine::whisper::{Cpp, Place, Whisper};
 use transcriptord::engine::{Ask, Context, Engine, Error, Heard, Kernels, Part, Sound};
 use transcriptord::job::Task;
 use transcriptord::language::Language;
 use transcriptord::model;
 
 /// The model that `make test` fetches, and 20 s of a recording; None, said aloud, without them.
-fn real() -> Option<(Whisper, Vec<f32>)> {
-    let folder = |variable| std::env::var_os(variable).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let (Some(models), Some(speech)) =
-        (folder("TRANSCRIPTORD_TEST_MODELS"), folder("TRANSCRIPTORD_TEST_SPEECH"))
-    else {
-        eprintln!("SKIPPED: TRANSCRIPTORD_TEST_MODELS or _SPEECH is not set; 'make test' sets them");
-        return None;
-    };
-    let path = models.join("ggml-base.bin");
-    let part = |(name, ggml_type, shape, place)| Part { name, ggml_type, shape, place };
-    let parts = model::parts(&path).unwrap().into_iter().map(part).collect();
-    let whisper = Whisper::load(&path, parts, &Place { gpu: None, threads: 2 }).unwrap();
-    let wav = hound::WavReader::open(speech.join("en_demo.wav")).unwrap();
-    let samples = wav.into_samples::<i16>().take(20 * 16_000).map(|s| f32::from(s.unwrap()) / 32_768.0);
-    Some((whisper, samples.collect()))
+struct Real {
+    path: PathBuf,
+    samples: Vec<f32>,
 }
 
-fn hear(whisper: &Whisper, samples: &[f32], context: Context, stop: bool) -> Result<Heard, Error> {
+const PLACE: Place = Place { gpu: None, threads: 2 };
+
+impl Real {
+    fn new() -> Option<Real> {
+        let folder = |variable| std::env::var_os(variable).filter(|v| !v.is_empty()).map(PathBuf::from);
+        let (Some(models), Some(speech)) =
+            (folder("TRANSCRIPTORD_TEST_MODELS"), folder("TRANSCRIPTORD_TEST_SPEECH"))
+        else {
+            eprintln!("SKIPPED: TRANSCRIPTORD_TEST_MODELS or _SPEECH is not set; 'make test' sets them");
+            return None;
+        };
+        let wav = hound::WavReader::open(speech.join("en_demo.wav")).unwrap();
+        let samples = wav.into_samples::<i16>().take(20 * 16_000).map(|s| f32::from(s.unwrap()) / 32_768.0);
+        Some(Real { path: models.join("ggml-base.bin"), samples: samples.collect() })
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let part = |(name, ggml_type, shape, place)| Part { name, ggml_type, shape, place };
+        model::parts(&self.path).unwrap().into_iter().map(part).collect()
+    }
+
+    /// What is used.
+    fn ours(&self) -> Whisper {
+        Whisper::load(&self.path, self.parts(), &PLACE).unwrap()
+    }
+
+    /// whisper.cpp with our encoder in its seat.
+    fn cpp(&self) -> Cpp {
+        Cpp::load(&self.path, self.parts(), &PLACE).unwrap()
+    }
+
+    fn hear(&self, engine: &dyn Engine, ask: &Ask, stop: bool) -> Result<Heard, Error> {
+        let speech = std::iter::once(0..self.samples.len() as i64).collect::<Vec<_>>();
+        let sound = Sound { samples: &self.samples, speech: &speech };
+        engine.session().unwrap().transcribe(sound, ask, &AtomicBool::new(stop))
+    }
+}
+
+fn ask(beam: u32, prompt: Option<&str>) -> Ask {
     let (language, task) = (Language::ENGLISH, Task::Transcribe);
-    let ask = Ask { language, task, beam: 1, context, prompt: None, dice: false };
-    let speech = std::iter::once(0..samples.len() as i64).collect::<Vec<_>>();
-    whisper.session().unwrap().transcribe(Sound { samples, speech: &speech }, &ask, &AtomicBool::new(stop))
+    let prompt = prompt.map(str::to_owned);
+    Ask { language, task, beam, context: Context::Fitted, prompt, dice: false }
 }
 
-#[test]
-fn our_encoder_hears_what_that_of_whisper_cpp_hears() {
-    let Some((whisper, samples)) = real() else { return };
-    assert!(
-        Kernels::here().have_seat(),
-        "built without the seat: CXXFLAGS of .cargo/config.toml did not arrive"
-    );
-    let ours = hear(&whisper, &samples, Context::Fitted, false).unwrap();
-    let theirs = hear(&whisper.with_foreign_encoder(), &samples, Context::Fitted, false).unwrap();
-    let text = |heard: &Heard| heard.words.iter().map(|w| w.text.clone()).collect::<String>();
-    assert!(ours.words.len() > 20, "{}", text(&ours));
-    assert_eq!(text(&ours), text(&theirs));
-    assert!((ours.avg_logprob - theirs.avg_logprob).abs() < 0.02);
+fn text(heard: &Heard) -> String {
+    heard.words.iter().map(|w| w.text.clone()).collect()
+}
+
+/// The same words, as sure of them, at the same times but for a few.
+fn check(ours: &Heard, theirs: &Heard) {
+    assert!(ours.words.len() > 20, "{}", text(ours));
+    assert_eq!(text(ours), text(theirs));
+    let (p, q) = (ours.avg_logprob, theirs.avg_logprob);
+    assert!((p - q).abs() < 0.02, "{p} {q}");
     // What the decoder thinks of the time of one word is a close call now and then; the middle of all is not.
     let pairs = ours.words.iter().zip(&theirs.words);
     let mut apart: Vec<i64> = pairs.map(|(a, b)| (a.start_ms - b.start_ms).abs()).collect();
@@ -54,8 +76,60 @@ fn our_encoder_hears_what_that_of_whisper_cpp_hears() {
 }
 
 #[test]
+fn our_encoder_hears_what_that_of_whisper_cpp_hears() {
+    let Some(real) = Real::new() else { return };
+    assert!(
+        Kernels::here().have_seat(),
+        "built without the seat: CXXFLAGS of .cargo/config.toml did not arrive"
+    );
+    let cpp = real.cpp();
+    let ours = real.hear(&cpp, &ask(1, None), false).unwrap();
+    let theirs = real.hear(&cpp.with_foreign_encoder(), &ask(1, None), false).unwrap();
+    check(&ours, &theirs);
+}
+
+#[test]
+fn our_decoder_writes_what_that_of_whisper_cpp_writes() {
+    let Some(real) = Real::new() else { return };
+    let (ours, cpp) = (real.ours(), real.cpp());
+    if matches!(ours, Whisper::Cpp(_)) {
+        eprintln!("skipped: our decoder has no kernels for this CPU");
+        return;
+    }
+    let both = |ask: &Ask| (real.hear(&ours, ask, false).unwrap(), real.hear(&cpp, ask, false).unwrap());
+    let (own, theirs) = both(&ask(1, None));
+    check(&own, &theirs);
+    // Beams are ended and prompts are cut in other ways: marks and capitals may differ.
+    for ask in [ask(5, None), ask(1, Some("Asterisk, Digium, the open source PBX."))] {
+        let (own, theirs) = both(&ask);
+        let plain = |heard: &Heard| {
+            text(heard)
+                .to_lowercase()
+                .replace(|c: char| !c.is_alphanumeric() && c != ' ', " ")
+                .replace("  ", " ")
+        };
+        assert_eq!(plain(&own), plain(&theirs));
+    }
+}
+
+#[test]
+fn our_decoder_tells_languages_and_cuts_prompts_as_that_of_whisper_cpp_does() {
+    let Some(real) = Real::new() else { return };
+    let [mut ours, mut theirs] = [real.ours().session().unwrap(), real.cpp().session().unwrap()];
+    let sound = Sound { samples: &real.samples, speech: &[] };
+    let (odds, others) = (ours.detect(sound).unwrap(), theirs.detect(sound).unwrap());
+    assert_eq!((odds.0[0].0, others.0[0].0), (Language::ENGLISH, Language::ENGLISH));
+    assert!((odds.0.iter().map(|(_, p)| p).sum::<f32>() - 1.0).abs() < 1e-3);
+    assert!((odds.0[0].1 - others.0[0].1).abs() < 0.01, "{:?} {:?}", odds.0[0], others.0[0]);
+    let long = "Frodo Baggins, 1954, naïve -- Überlänge’s 東京 café. ".repeat(60);
+    assert_eq!(ours.fitting(&long), theirs.fitting(&long));
+}
+
+#[test]
 fn a_raised_flag_ends_the_work() {
-    let Some((whisper, samples)) = real() else { return };
-    let done = hear(&whisper, &samples, Context::Whole, true);
-    assert!(matches!(done, Err(Error::Stopped)), "{done:?}");
+    let Some(real) = Real::new() else { return };
+    for engine in [&real.ours() as &dyn Engine, &real.cpp()] {
+        let done = real.hear(engine, &Ask { context: Context::Whole, ..ask(1, None) }, true);
+        assert!(matches!(done, Err(Error::Stopped)), "{done:?}");
+    }
 }

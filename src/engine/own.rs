@@ -6,7 +6,7 @@ use super::decoder::vocabulary::Vocabulary;
 use super::decoder::{Decoder, Desk, Next, Rules, Said as Nodes, Sound as Attended};
 use super::encoder::{self, Encoder};
 use super::mel::Mel;
-use super::pass::{Decoded, POSITIONS, PER_MS, Pass, most_tokens, passes, positions};
+use super::pass::{Decoded, PER_MS, POSITIONS, Pass, most_tokens, passes, positions};
 use super::times::{Loudness, Said};
 use super::whisper::as_prompt;
 use super::{Ask, Context, Error, Heard, LanguageOdds, Part, Session, Sound, pages, prompt};
@@ -47,7 +47,13 @@ pub struct Own {
 
 impl Own {
     pub fn new(model: Arc<Model>) -> Own {
-        Own { model, last: None, attended: Attended::default(), nodes: Nodes::default(), desk: Desk::default() }
+        Own {
+            model,
+            last: None,
+            attended: Attended::default(),
+            nodes: Nodes::default(),
+            desk: Desk::default(),
+        }
     }
 
     /// Makes ready what is attended to of the samples, over so many positions.
@@ -59,6 +65,8 @@ impl Own {
             return Ok(());
         }
         self.last = None;
+        // The encoder needs as much, and a session never has both.
+        self.nodes = Nodes::default();
         let model = self.model.clone();
         let frames = 2 * positions;
         let mel = model.mel.frames(samples, frames);
@@ -94,9 +102,7 @@ impl Own {
             Context::Fitted => positions(samples.len()),
             Context::Whole => POSITIONS,
         };
-        let t0 = std::time::Instant::now();
         self.encode(samples, context, stop)?;
-        let t1 = t0.elapsed();
         let model = self.model.clone();
         let vocabulary = &model.decoder.vocabulary;
         let mut before = Vec::new();
@@ -117,12 +123,17 @@ impl Own {
         }
         let sound_ms = samples.len() as i64 / PER_MS;
         let most = most_tokens(samples.len()).min(model.decoder.context() / 2 - 4);
-        let search = Search { before: &before, start, beams: ask.beam.max(1) as usize, dice: ask.dice, sound_ms, most };
+        let search = Search {
+            before: &before,
+            start,
+            beams: ask.beam.max(1) as usize,
+            dice: ask.dice,
+            sound_ms,
+            most,
+        };
         let room = (&mut self.nodes, &mut self.desk);
         let found = model.decoder.search(&model.rules, &self.attended, &search, room, stop)?;
-        let pass = collect(&found, vocabulary, sound_ms, &Loudness::of(samples));
-        eprintln!("TRACE pass {:.1}s beam {} {:?} dice {} lang {} tokens {} of {} nosp {:.3} lp {:.2} encode {} ms took {} ms stop {:?}: {}", samples.len() as f32 / 16000.0, ask.beam, ask.context, ask.dice, ask.language, pass.tokens.len(), found.text.len(), found.no_speech, pass.logprob_sum / pass.tokens.len().max(1) as f32, t1.as_millis(), t0.elapsed().as_millis(), pass.stopped_at, String::from_utf8_lossy(&pass.tokens.iter().flat_map(|t| t.bytes.clone()).collect::<Vec<_>>()));
-        Ok(pass)
+        Ok(collect(&found, vocabulary, sound_ms, &Loudness::of(samples)))
     }
 }
 
@@ -134,7 +145,9 @@ impl Session for Own {
     fn fitting<'p>(&self, prompt: &'p str) -> &'p str {
         // Half of the decoder's context, less the token that says what this is.
         let room = self.model.decoder.context() / 2 - 1;
-        prompt::fitting(prompt, room, |text| Some(self.model.decoder.vocabulary.tokens(&as_prompt(text)).len()))
+        prompt::fitting(prompt, room, |text| {
+            Some(self.model.decoder.vocabulary.tokens(&as_prompt(text)).len())
+        })
     }
 
     fn detect(&mut self, sound: Sound<'_>) -> Result<LanguageOdds, Error> {

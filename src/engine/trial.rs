@@ -90,8 +90,7 @@ fn foreign(cpp: &Cpp, follow: Option<&Trial>) -> Result<Trial, Error> {
         start.extend([cpp.context.token_lang(0), cpp.context.token_transcribe()]);
     }
     state.decode(&start, 0, cpp.threads).map_err(failed)?;
-    let mut steps =
-        Steps { follow, end: cpp.context.token_eot() as usize, steps: Vec::with_capacity(STEPS) };
+    let mut steps = Steps { follow, end: cpp.context.token_eot() as usize, steps: Vec::with_capacity(STEPS) };
     let mut token = cpp.context.token_beg();
     for step in 0..STEPS {
         state.decode(&[token], start.len() + step, cpp.threads).map_err(failed)?;

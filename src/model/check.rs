@@ -54,7 +54,10 @@ pub fn parts(path: &Path) -> Result<Vec<Placed>, Error> {
     // A count, then each token's length and bytes.
     let end = plan.prologue.end as usize;
     let vocabulary = ("vocabulary".to_owned(), 0, vec![end - vocabulary], vocabulary..end);
-    Ok([mel, vocabulary].into_iter().chain(plan.tensors.iter().map(|(tensor, at)| part(tensor, *at))).collect())
+    Ok([mel, vocabulary]
+        .into_iter()
+        .chain(plan.tensors.iter().map(|(tensor, at)| part(tensor, *at)))
+        .collect())
 }
 
 /// As [`check`], with the file and the places of all its parts.

@@ -29,7 +29,7 @@ pub struct Candidate {
 
 impl Candidate {
     pub fn file(model: Installed, gpu: bool) -> Candidate {
-        let needs = Needs::of(&model.header, model.bytes, gpu);
+        let needs = Needs::of(&model.header, model.header.ftype, model.bytes, gpu);
         Candidate { form: Form::File(model), needs }
     }
 
@@ -38,7 +38,7 @@ impl Candidate {
         if from.header.ftype != WeightType::F16 || weights == WeightType::F16 {
             return Candidate::file(from.clone(), gpu);
         }
-        let needs = Needs::of(&from.header, from.bytes_as(weights), gpu);
+        let needs = Needs::of(&from.header, weights, from.bytes_as(weights), gpu);
         Candidate { form: Form::Made(from.clone(), weights), needs }
     }
 
@@ -58,7 +58,7 @@ impl Candidate {
     /// What has to be in memory at once when f16 and this form are compared, one after the other.
     pub fn trial_bytes(&self, gpu: bool) -> u64 {
         let model = self.model();
-        let f16 = Needs::of(&model.header, model.bytes_as(WeightType::F16), gpu);
+        let f16 = Needs::of(&model.header, WeightType::F16, model.bytes_as(WeightType::F16), gpu);
         f16.weights.max(self.needs.weights) + f16.listener
     }
 }
@@ -129,6 +129,7 @@ pub fn forecast(setup: &Setup, chosen: &Installed, taken: u64) -> Result<Forecas
 #[cfg(test)]
 mod tests {
     use super::{Candidate, Form, candidates, sessions};
+    use crate::engine::whisper::{self, Place};
     use crate::model::{Installed, WeightType, samples};
     use WeightType::{Bf16, F16, Q5_0, Q5_1, Q8_0};
 
@@ -145,7 +146,7 @@ mod tests {
         wanted: WeightType,
         expected: &[(WeightType, bool)],
     ) {
-        let found: Vec<_> = candidates(&chosen, installed, wanted, false)
+        let found: Vec<_> = candidates(&chosen, installed, wanted, true)
             .iter()
             .map(|c| (c.weights(), matches!(c.form, Form::Made(..))))
             .collect();
@@ -157,6 +158,16 @@ mod tests {
         check(model("m", F16), &[model("m", F16)], Q8_0, &[(Q8_0, true), (Q5_1, true)]);
         check(model("m", F16), &[], F16, &[(F16, false), (Q8_0, true), (Q5_1, true)]);
         check(model("m", F16), &[], Bf16, &[(Bf16, true), (Q8_0, true), (Q5_1, true)]);
+    }
+
+    #[test]
+    fn our_decoder_keeps_what_is_smaller_than_q8_0_as_that() {
+        let found = candidates(&model("m", F16), &[model("m-q5_1", Q5_1)], F16, false);
+        let found: Vec<_> = found.iter().map(Candidate::weights).collect();
+        match whisper::is_own(&Place { gpu: None, threads: 1 }) {
+            true => assert_eq!(found, [F16, Q5_1]),
+            false => assert_eq!(found, [F16, Q8_0, Q5_1]),
+        }
     }
 
     #[test]

@@ -50,7 +50,6 @@ pub(super) fn hear(
     let made_up = guard::doubt(&heard, speech_ms).is_some_and(|d| d != Doubt::Unsure);
     let few = heard.words.len() < FEW;
     let made_up = made_up || heard.no_speech > SPEECHLESS;
-    eprintln!("TRACE alone nosp {:.3} lp {:.2} made_up {made_up} {}", heard.no_speech, heard.avg_logprob, heard.words.iter().map(|w| w.text.as_str()).collect::<String>());
     let believed = match heard.avg_logprob {
         _ if made_up || heard.words.is_empty() => false,
         p if p >= if few { BELIEVED_OF_FEW } else { BELIEVED } => true,

@@ -5,7 +5,7 @@ use super::guard::{self, Doubt};
 use super::reader::Window;
 use super::{alone, echo, islands, unheard, words};
 use crate::audio::PER_MS;
-use crate::engine::{Ask, Context, Error, Heard, Session, Sound};
+use crate::engine::{Ask, Error, Heard, Session, Sound};
 use crate::job::Preset;
 use crate::language::Language;
 use crate::subtitle::Word;
@@ -53,10 +53,8 @@ pub fn hear(
     stop: &AtomicBool,
 ) -> Result<(Heard, Stretch), Error> {
     if !window.is_spoken() {
-        eprintln!("TRACE silence {} of {:.1}s at {:.1}", window.index, window.samples.len() as f32/16000.0, window.map.outer().start as f32/16000.0);
         return unheard::hear(session, window, ask, spoken, stop);
     }
-    eprintln!("TRACE window {} of {:.1}s at {:.1}", window.index, window.samples.len() as f32/16000.0, window.map.outer().start as f32/16000.0);
     let speech = window.speech_inside();
     let speech_ms = speech.iter().map(|s| s.end - s.start).sum::<i64>() / PER_MS;
     let sound = Sound { samples: &window.samples, speech: &speech };
@@ -72,7 +70,6 @@ pub fn hear(
         Some(_) => true,
     };
     if again {
-        eprintln!("TRACE doubt {:?}", guard::doubt(&heard, speech_ms));
         let unsure = guard::doubt(&heard, speech_ms) == Some(Doubt::Unsure);
         let prompt = ask.prompt.clone().filter(|_| unsure);
         let careful = Ask { beam: CAREFUL_BEAM, prompt, ..ask.clone() };
@@ -84,7 +81,6 @@ pub fn hear(
     let is_new = |s: &Range<i64>| !alone.iter().any(|a| a.start <= s.start && s.end <= a.end);
     let careful = Ask { beam: CAREFUL_BEAM, ..ask.clone() };
     for stretch in missed(&heard.words, &speech).into_iter().filter(is_new).take(STRETCHES) {
-        eprintln!("TRACE missed {stretch:?}");
         let found = alone::hear(session, sound, &stretch, &careful, stop)?;
         if found.believed {
             insert(&mut heard.words, found.words);

@@ -71,7 +71,6 @@ pub(super) fn hear(
     if islands.len() < 2 || why.iter().all(Option::is_none) {
         return Ok((heard, Vec::new()));
     }
-    eprintln!("TRACE islands {why:?}");
     let mut again: Vec<Option<Alone>> = Vec::with_capacity(islands.len());
     for (island, why) in islands.iter().zip(&why) {
         again.push(match why {
@@ -191,7 +190,8 @@ fn replaces(alone: &Alone, before: &[Word], why: Option<Why>) -> bool {
 
 /// Whether the words of a part, the one of that number, are said, by themselves, in other parts of the window.
 fn theirs(mine: &[Word], again: &[Option<Alone>], number: usize) -> bool {
-    let others = again.iter().enumerate().filter(|(i, _)| *i != number).filter_map(|(_, alone)| alone.as_ref());
+    let others =
+        again.iter().enumerate().filter(|(i, _)| *i != number).filter_map(|(_, alone)| alone.as_ref());
     let believed = others.filter(|alone| alone.believed).flat_map(|alone| &alone.words);
     let said: Vec<String> = believed.map(|w| guard::plain(&w.text)).collect();
     let mine: Vec<String> = mine.iter().map(|w| guard::plain(&w.text)).collect();

@@ -5,7 +5,8 @@
 
 use super::setup::Setup;
 use crate::device;
-use crate::model::Header;
+use crate::engine::whisper::{self, Place};
+use crate::model::{Header, WeightType};
 
 /// The daemon, the worker process without a model, their databases.
 pub const REST: u64 = 56_000_000;
@@ -23,8 +24,14 @@ const BEAMS: u64 = super::hear::CAREFUL_BEAM as u64;
 const SPARE_BEAMS: u64 = 2;
 /// whisper.cpp uses as many tokens of a prompt at most (half of the text context).
 const PROMPT_TOKENS: u64 = 224;
-/// What whisper.cpp keeps of a vocabulary, for each token.
+/// What is kept of a vocabulary, for each token.
 const TOKEN_NAMES: u64 = 180;
+/// Tokens of the longest text of a window.
+const MOST_TOKENS: u64 = 220;
+/// Of our session all that is small.
+const STATE: u64 = 4_000_000;
+/// Biases and norms of a block, for each number of its width.
+const SMALL_PARTS: u64 = 80;
 /// The descriptions of whisper.cpp's graphs, once a session.
 const GRAPHS: u64 = 9_000_000;
 
@@ -42,21 +49,53 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// Of a model whose file has so many bytes; `gpu`: computed there, with whisper.cpp's own encoder.
-    pub fn of(header: &Header, file_bytes: u64, gpu: bool) -> Needs {
+    /// Of a model whose file, with its matrices of that type, has so many bytes; `gpu`: computed there, by whisper.cpp.
+    pub fn of(header: &Header, weights: WeightType, file_bytes: u64, gpu: bool) -> Needs {
+        let place = Place { gpu: gpu.then_some(0), threads: 1 };
+        if whisper::is_own(&place) {
+            Needs::own(header, weights)
+        } else {
+            Needs::cpp(header, file_bytes, gpu)
+        }
+    }
+
+    /// With our encoder and decoder. The encoder's weights stay in the file.
+    fn own(header: &Header, weights: WeightType) -> Needs {
         let [width, text, layers] =
             [header.n_audio_state, header.n_text_state, header.n_text_layer].map(u64::from);
-        let [vocabulary, bands] = [header.n_vocab, header.n_mels].map(u64::from);
+        let vocabulary = u64::from(header.n_vocab);
+        // Of a block four matrices of its own attention, two of that to the sound, eight of its MLP.
+        let values = text * (vocabulary + layers * 14 * text);
+        let matrices = match weights {
+            WeightType::F16 | WeightType::Bf16 => values * 2,
+            // A byte, and a scale for each 32 of them.
+            _ => values + values / 8,
+        };
+        // Keys and values of the sound, in f16, and what is thought of each token before and in a text.
+        let always = 4 * layers * text * POSITIONS + 3 * vocabulary * 4 + STATE;
+        // Keys and values of a token, in f32.
+        let node = 8 * layers * text;
+        let beams = BEAMS * (MOST_TOKENS * node + vocabulary * 4);
+        // The encoder's memory is given back before the decoder begins, and the nodes before the encoder does.
+        Needs {
+            weights: matrices + vocabulary * TOKEN_NAMES + SMALL_PARTS * layers * text,
+            session: always + encoder(header, width).max(beams),
+            listener: always + encoder(header, width),
+            // Its node, its rows while it is gone through, and what it attends to.
+            token: node + 64 * text + 8 * POSITIONS,
+        }
+    }
+
+    /// With whisper.cpp's decoder, and on a GPU its encoder.
+    fn cpp(header: &Header, file_bytes: u64, gpu: bool) -> Needs {
+        let [width, text, layers] =
+            [header.n_audio_state, header.n_text_state, header.n_text_layer].map(u64::from);
+        let vocabulary = u64::from(header.n_vocab);
         let rows = POSITIONS * width * 4;
         // Keys and values of the decoder, in f16.
         let cell = 4 * text * layers;
         let caches = cell * (SELF_CELLS + CROSS_CELLS) + 4 * width * CROSS_CELLS;
-        // Ours has five matrices of the sound, one of weights as f32 and as in the file, a block of scores, and of the
-        // widest of each in bf16.
-        let encoder = match gpu {
-            true => 12 * rows,
-            false => 7 * rows + 32 * width * width + 192 * POSITIONS * 4 + bands * 2 * POSITIONS * 4,
-        };
+        let encoder = if gpu { 12 * rows } else { encoder(header, width) };
         // Probabilities in four forms, what the decoder thinks of each token, and what its graph needs for that.
         let words = vocabulary * 64;
         let beams = cell * SELF_CELLS * (BEAMS + SPARE_BEAMS - 1) + words * (BEAMS - 1);
@@ -82,6 +121,13 @@ impl Needs {
     pub fn least(&self, base: u64) -> u64 {
         base + self.weights + self.session
     }
+}
+
+/// A run of our encoder: five matrices of the sound, one of weights as f32 and as in the file, a block of scores, and of
+/// the widest of each in bf16.
+fn encoder(header: &Header, width: u64) -> u64 {
+    let rows = POSITIONS * width * 4;
+    7 * rows + 32 * width * width + 192 * POSITIONS * 4 + u64::from(header.n_mels) * 2 * POSITIONS * 4
 }
 
 /// What a device takes without any model.
@@ -168,7 +214,7 @@ mod tests {
 
     /// What was measured (MB of anonymous memory), and so much more at most.
     fn check(header: &Header, measured: u64, above_percent: u64) {
-        let session = Needs::of(header, 0, false).session / MB;
+        let session = Needs::cpp(header, 0, false).session / MB;
         let most = measured + measured * above_percent / 100;
         assert!((measured..=most).contains(&session), "{session} MB instead of {measured}");
     }
@@ -192,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_prompt_takes_more_the_longer_it_is_up_to_what_is_used_of_it() {
-        let needs = Needs::of(&header(8, 6, 6), 0, false);
+        let needs = Needs::cpp(&header(8, 6, 6), 0, false);
         let more = |bytes| needs.with_prompt(bytes) - needs.session;
         assert_eq!(more(0), 0);
         assert_eq!(more(10) * 2, more(20));

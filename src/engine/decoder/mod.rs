@@ -6,22 +6,26 @@
 //! what they have in common: each token is a node with its keys and values, a beam is a path of nodes.
 
 mod matrix;
+mod nodes;
 mod rules;
 pub(super) mod search;
+mod sound;
 pub(super) mod vocabulary;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
-use super::encoder::math::{Into, Right, View, add_to_rows, gelu, soft_max, with_vectors};
+use super::encoder::Norm;
+use super::encoder::math::{add_to_rows, gelu};
 use super::encoder::weights::{self, Weights};
-use super::encoder::{HEAD, Norm, linear};
 use super::{Error, Part};
-use half::f16;
-use half::slice::HalfFloatSliceExt;
-use matrix::{Kind, Matrix, SIDE, Store};
+use matrix::{Kind, Matrix, Store};
 use std::path::Path;
 use vocabulary::Vocabulary;
 
 pub(super) use matrix::is_here;
+pub(super) use nodes::Said;
 pub(super) use rules::Rules;
+pub(super) use sound::Sound;
 
 /// Norms 3 × 2, attentions 2 × (4 matrices and 3 biases), MLP 2 × 2.
 const PARTS_OF_A_BLOCK: usize = 24;
@@ -65,24 +69,6 @@ struct Block {
 struct Linear {
     matrix: Matrix,
     bias: Vec<f32>,
-}
-
-/// What the decoder attends to of a sound: keys and values of every layer and head.
-#[derive(Default)]
-pub(super) struct Sound {
-    store: Store,
-    /// Of each head of each layer.
-    keys: Vec<Matrix>,
-    values: Vec<Matrix>,
-    positions: usize,
-}
-
-/// The tokens that were gone through, as nodes with their keys and values.
-#[derive(Default)]
-pub(super) struct Said {
-    keys: Vec<Vec<f32>>,
-    values: Vec<Vec<f32>>,
-    nodes: usize,
 }
 
 /// A token to go through, behind the nodes of a path.
@@ -164,43 +150,9 @@ impl Decoder {
         Ok(Decoder { weights, vocabulary, width, context, store, tokens, positions, blocks, last })
     }
 
-    /// The bytes that its matrices take.
-    pub fn size(&self) -> usize {
-        self.store.size()
-    }
-
     /// Tokens that a text may have, the prompt among them.
     pub fn context(&self) -> usize {
         self.context
-    }
-
-    /// Makes ready what is attended to of the encoder's rows.
-    pub fn attend(&self, rows: &[f32], sound: &mut Sound) -> Result<(), Error> {
-        let (width, heads) = (self.width, self.width / HEAD);
-        let positions = rows.len() / width;
-        sound.lay_out(self.blocks.len() * heads, positions)?;
-        let Sound { store, keys, values, .. } = sound;
-        let (mut matrix, mut bytes) = (Vec::new(), weights::Room::default());
-        let (mut made, mut room) = (vec![0.0; rows.len()], Default::default());
-        for (layer, block) in self.blocks.iter().enumerate() {
-            for name in ["key", "value"] {
-                let at = format!("{}.cross_attn.{name}", block.at);
-                self.weights.read(&format!("{at}.weight"), &mut bytes, &mut matrix)?;
-                let mut right = Right::new(linear(&matrix, width), &mut room);
-                right.product(&mut made, width, View::rows(rows, positions, width), Into::Instead);
-                if name == "value" {
-                    add_to_rows(&mut made, &self.weights.vector(&format!("{at}.bias"))?);
-                }
-                for head in 0..heads {
-                    let place = layer * heads + head;
-                    match name {
-                        "key" => pack_keys(&made[head * HEAD..], width, positions, store.halves(&keys[place])),
-                        _ => pack_values(&made[head * HEAD..], width, positions, store.halves(&values[place])),
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Goes through tokens together, each behind its path, and makes nodes of them, numbered on from [`Said::nodes`]; a
@@ -217,8 +169,7 @@ impl Decoder {
     ) {
         let (width, count) = (self.width, next.len());
         let size = count * width;
-        said.keys.resize_with(self.blocks.len(), Vec::new);
-        said.values.resize_with(self.blocks.len(), Vec::new);
+        said.prepare(self.blocks.len());
         let Desk { stream, normed, queries, keys, values, heads: mixed, scores, inner, room } = desk;
         stream.resize(size, 0.0);
         for (row, next) in stream.chunks_exact_mut(width).zip(next) {
@@ -235,15 +186,11 @@ impl Decoder {
             self.apply(&block.own_query, normed, room, queries);
             self.store.product(&block.own_keys, normed, room, keys);
             self.apply(&block.own_values, normed, room, values);
-            let (all_keys, all_values) = (&mut said.keys[layer], &mut said.values[layer]);
-            all_keys.truncate(said.nodes * width);
-            all_values.truncate(said.nodes * width);
-            all_keys.extend_from_slice(keys);
-            all_values.extend_from_slice(values);
+            said.add(layer, keys, values, width);
             for (i, next) in next.iter().enumerate() {
                 let row = i * width..(i + 1) * width;
                 let node = (said.nodes + i) as u32;
-                look_back(&queries[row.clone()], all_keys, all_values, (&next.path, node), scores, &mut mixed[row]);
+                said.attend(layer, &queries[row.clone()], (&next.path, node), scores, &mut mixed[row]);
             }
             self.apply(&block.own_out, mixed, room, normed);
             add(stream, normed);
@@ -276,62 +223,6 @@ impl Decoder {
     }
 }
 
-impl Sound {
-    /// Finds places for the keys and values of so many heads.
-    fn lay_out(&mut self, heads: usize, positions: usize) -> Result<(), Error> {
-        let mut used = 0;
-        self.positions = positions;
-        (self.keys, self.values) = (Vec::with_capacity(heads), Vec::with_capacity(heads));
-        for _ in 0..heads {
-            self.keys.push(Matrix::new(positions, HEAD, Kind::Half, &mut used)?);
-            self.values.push(Matrix::new(HEAD, positions, Kind::Half, &mut used)?);
-        }
-        self.store.grow(used);
-        Ok(())
-    }
-
-    /// Attends to it, head by head, for all tokens together.
-    #[expect(clippy::too_many_arguments, reason = "parts of one desk, borrowed apart")]
-    fn listen(
-        &self,
-        layer: usize,
-        queries: &[f32],
-        width: usize,
-        scores: &mut Vec<f32>,
-        gathered: &mut [f32],
-        room: &mut matrix::Room,
-        mixed: &mut [f32],
-    ) {
-        let (count, heads) = (queries.len() / width, width / HEAD);
-        scores.resize(count * self.positions, 0.0);
-        for head in 0..heads {
-            let (keys, values) = (&self.keys[layer * heads + head], &self.values[layer * heads + head]);
-            let of_head = &mut gathered[..count * HEAD];
-            for (to, from) in of_head.chunks_exact_mut(HEAD).zip(queries.chunks_exact(width)) {
-                to.copy_from_slice(&from[head * HEAD..(head + 1) * HEAD]);
-            }
-            self.store.product(keys, of_head, room, scores);
-            soft_max(scores, self.positions, 1.0 / (HEAD as f32).sqrt());
-            self.store.product(values, scores, room, of_head);
-            for (to, from) in mixed.chunks_exact_mut(width).zip(of_head.chunks_exact(HEAD)) {
-                to[head * HEAD..(head + 1) * HEAD].copy_from_slice(from);
-            }
-        }
-    }
-}
-
-impl Said {
-    /// Forgets all tokens.
-    pub fn clear(&mut self) {
-        self.nodes = 0;
-    }
-
-    /// How many nodes there are.
-    pub fn nodes(&self) -> usize {
-        self.nodes
-    }
-}
-
 fn add(stream: &mut [f32], more: &[f32]) {
     stream.iter_mut().zip(more).for_each(|(v, m)| *v += m);
 }
@@ -345,74 +236,4 @@ fn fill(store: &mut Store, matrix: &Matrix, weights: &Weights, name: &str) -> Re
         store.put(matrix, first, &values);
     }
     Ok(())
-}
-
-/// A head's keys, a row for each position.
-fn pack_keys(rows: &[f32], width: usize, positions: usize, to: &mut [u16]) {
-    let mut sixteen = [0.0; SIDE * HEAD];
-    for (side, to) in to.chunks_exact_mut(SIDE * HEAD).enumerate() {
-        sixteen.fill(0.0);
-        for lane in 0..SIDE.min(positions - side * SIDE) {
-            let row = &rows[(side * SIDE + lane) * width..][..HEAD];
-            sixteen.iter_mut().skip(lane).step_by(SIDE).zip(row).for_each(|(to, v)| *to = *v);
-        }
-        halve(&sixteen, to);
-    }
-}
-
-/// A head's values, a column for each position.
-fn pack_values(rows: &[f32], width: usize, positions: usize, to: &mut [u16]) {
-    for (side, to) in to.chunks_exact_mut(SIDE * positions).enumerate() {
-        for (position, to) in to.chunks_exact_mut(SIDE).enumerate() {
-            halve(&rows[position * width + side * SIDE..][..SIDE], to);
-        }
-    }
-}
-
-fn halve(from: &[f32], to: &mut [u16]) {
-    let to: &mut [f16] = half::slice::HalfBitsSliceExt::reinterpret_cast_mut(to);
-    to.convert_from_f32_slice(from);
-}
-
-/// Attends to a path of nodes and the node behind it.
-fn look_back(
-    query: &[f32],
-    keys: &[f32],
-    values: &[f32],
-    (path, node): (&[u32], u32),
-    scores: &mut Vec<f32>,
-    out: &mut [f32],
-) {
-    let width = query.len();
-    let nodes = || path.iter().chain(std::iter::once(&node)).map(|n| *n as usize);
-    scores.resize(path.len() + 1, 0.0);
-    for head in (0..width).step_by(HEAD) {
-        let query = query[head..].first_chunk::<HEAD>().expect("heads are whole");
-        with_vectors(
-            #[inline(always)]
-            || {
-                for (score, node) in scores.iter_mut().zip(nodes()) {
-                    let key = keys[node * width + head..].first_chunk::<HEAD>().expect("heads are whole");
-                    let mut strands = [0.0f32; 16];
-                    for (q, k) in query.as_chunks::<16>().0.iter().zip(key.as_chunks::<16>().0) {
-                        (0..16).for_each(|i| strands[i] += q[i] * k[i]);
-                    }
-                    *score = strands.iter().sum();
-                }
-            },
-        );
-        let count = scores.len();
-        soft_max(scores, count, 1.0 / (HEAD as f32).sqrt());
-        let out: &mut [f32; HEAD] = out[head..].first_chunk_mut().expect("heads are whole");
-        out.fill(0.0);
-        with_vectors(
-            #[inline(always)]
-            || {
-                for (score, node) in scores.iter().zip(nodes()) {
-                    let value = values[node * width + head..].first_chunk::<HEAD>().expect("heads are whole");
-                    (0..HEAD).for_each(|i| out[i] += score * value[i]);
-                }
-            },
-        );
-    }
 }

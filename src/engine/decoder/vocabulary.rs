@@ -15,9 +15,60 @@ const MULTILINGUAL: usize = 51_865;
 
 /// What is never said though it could be written: OpenAI's list of symbols for annotations and music.
 static UNSPOKEN: &[&str] = &[
-    "\"", "#", "(", ")", "*", "+", "/", ":", ";", "<", "=", ">", "@", "[", "\\", "]", "^", "_", "`", "{", "|", "}", "~",
-    "「", "」", "『", "』", "<<", ">>", "<<<", ">>>", "--", "---", "-(", "-[", "('", "(\"", "((", "))", "(((", ")))", "[[",
-    "]]", "{{", "}}", "♪♪", "♪♪♪", "♩", "♪", "♫", "♬", "♭", "♮", "♯",
+    "\"",
+    "#",
+    "(",
+    ")",
+    "*",
+    "+",
+    "/",
+    ":",
+    ";",
+    "<",
+    "=",
+    ">",
+    "@",
+    "[",
+    "\\",
+    "]",
+    "^",
+    "_",
+    "`",
+    "{",
+    "|",
+    "}",
+    "~",
+    "「",
+    "」",
+    "『",
+    "』",
+    "<<",
+    ">>",
+    "<<<",
+    ">>>",
+    "--",
+    "---",
+    "-(",
+    "-[",
+    "('",
+    "(\"",
+    "((",
+    "))",
+    "(((",
+    ")))",
+    "[[",
+    "]]",
+    "{{",
+    "}}",
+    "♪♪",
+    "♪♪♪",
+    "♩",
+    "♪",
+    "♫",
+    "♬",
+    "♭",
+    "♮",
+    "♯",
 ];
 /// Hyphens and quotes stand inside words, not before them.
 static NOT_BEFORE_WORDS: &[&str] = &[" -", " '"];
@@ -165,7 +216,11 @@ fn pieces(text: &str) -> Vec<&str> {
         let led = first == ' ' && spaces == 1 && rest.len() > 1;
         let length = if spaces > 0 && !led {
             let last = rest[..spaces].chars().next_back().map_or(0, char::len_utf8);
-            if rest[..spaces].ends_with(' ') && spaces > last && spaces < rest.len() { spaces - 1 } else { spaces }
+            if rest[..spaces].ends_with(' ') && spaces > last && spaces < rest.len() {
+                spaces - 1
+            } else {
+                spaces
+            }
         } else {
             let body = &rest[usize::from(led)..];
             let kind = body.chars().next().map(sort);
@@ -225,7 +280,9 @@ mod tests {
     fn symbols_and_orders_are_never_next() {
         let v = sample(&["(", " (", "so", " -", "-"], 51_865);
         let forbidden = v.forbidden();
-        assert!([0, 1, 3, v.start, v.translate, v.no_speech, v.start + 1].iter().all(|t| forbidden.contains(t)));
+        assert!(
+            [0, 1, 3, v.start, v.translate, v.no_speech, v.start + 1].iter().all(|t| forbidden.contains(t))
+        );
         assert!([2, 4, v.end, v.first_stamp].iter().all(|t| !forbidden.contains(t)));
     }
 

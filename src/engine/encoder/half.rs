@@ -4,8 +4,8 @@
 //! One instruction multiplies and adds twice as many numbers as in f32. bf16 has f32's range and eight bits of precision;
 //! Whisper's words are the same with it (engine tests compare).
 
-use super::pages;
 use super::math::{Into, View};
+use super::pages;
 
 /// Columns of a panel of the right matrix: two vectors.
 const PANEL: usize = 32;

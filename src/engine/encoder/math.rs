@@ -114,7 +114,13 @@ fn gemm_has_vectors() -> bool {
 ///
 /// # Safety
 /// What [`product`] asserts is true.
-pub(in crate::engine) unsafe fn by_gemm(out: &mut [f32], row_step: usize, a: View<'_>, b: View<'_>, into: Into) {
+pub(in crate::engine) unsafe fn by_gemm(
+    out: &mut [f32],
+    row_step: usize,
+    a: View<'_>,
+    b: View<'_>,
+    into: Into,
+) {
     let (m, n, k) = (a.rows, b.columns, a.columns);
     let gemm = gemm_f32::gemm::f32::get_gemm_fn();
     // Transposed, because its kernels write columns: outᵀ = bᵀ aᵀ.

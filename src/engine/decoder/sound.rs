@@ -1,0 +1,125 @@
+//! What the decoder attends to of a sound. Knows nothing of tokens.
+
+use super::super::Error;
+use super::super::encoder::math::{Into, Right, View, add_to_rows, soft_max};
+use super::super::encoder::{HEAD, linear, weights};
+use super::Decoder;
+use super::matrix::{self, Kind, Matrix, SIDE, Store};
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+
+/// What the decoder attends to of a sound: keys and values of every layer and head.
+#[derive(Default)]
+pub(in crate::engine) struct Sound {
+    store: Store,
+    /// Of each head of each layer.
+    keys: Vec<Matrix>,
+    values: Vec<Matrix>,
+    positions: usize,
+}
+
+impl Decoder {
+    /// Makes ready what is attended to of the encoder's rows.
+    pub fn attend(&self, rows: &[f32], sound: &mut Sound) -> Result<(), Error> {
+        let (width, heads) = (self.width, self.width / HEAD);
+        let positions = rows.len() / width;
+        sound.lay_out(self.blocks.len() * heads, positions)?;
+        let Sound { store, keys, values, .. } = sound;
+        let (mut matrix, mut bytes) = (Vec::new(), weights::Room::default());
+        let (mut made, mut room) = (vec![0.0; rows.len()], Default::default());
+        for (layer, block) in self.blocks.iter().enumerate() {
+            for name in ["key", "value"] {
+                let at = format!("{}.cross_attn.{name}", block.at);
+                self.weights.read(&format!("{at}.weight"), &mut bytes, &mut matrix)?;
+                let mut right = Right::new(linear(&matrix, width), &mut room);
+                right.product(&mut made, width, View::rows(rows, positions, width), Into::Instead);
+                if name == "value" {
+                    add_to_rows(&mut made, &self.weights.vector(&format!("{at}.bias"))?);
+                }
+                for head in 0..heads {
+                    let place = layer * heads + head;
+                    match name {
+                        "key" => {
+                            pack_keys(&made[head * HEAD..], width, positions, store.halves(&keys[place]))
+                        }
+                        _ => {
+                            pack_values(&made[head * HEAD..], width, positions, store.halves(&values[place]))
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Sound {
+    /// Finds places for the keys and values of so many heads.
+    fn lay_out(&mut self, heads: usize, positions: usize) -> Result<(), Error> {
+        let mut used = 0;
+        self.positions = positions;
+        (self.keys, self.values) = (Vec::with_capacity(heads), Vec::with_capacity(heads));
+        for _ in 0..heads {
+            self.keys.push(Matrix::new(positions, HEAD, Kind::Half, &mut used)?);
+            self.values.push(Matrix::new(HEAD, positions, Kind::Half, &mut used)?);
+        }
+        self.store.grow(used);
+        Ok(())
+    }
+
+    /// Attends to it, head by head, for all tokens together.
+    #[expect(clippy::too_many_arguments, reason = "parts of one desk, borrowed apart")]
+    pub(super) fn listen(
+        &self,
+        layer: usize,
+        queries: &[f32],
+        width: usize,
+        scores: &mut Vec<f32>,
+        gathered: &mut [f32],
+        room: &mut matrix::Room,
+        mixed: &mut [f32],
+    ) {
+        let (count, heads) = (queries.len() / width, width / HEAD);
+        scores.resize(count * self.positions, 0.0);
+        for head in 0..heads {
+            let (keys, values) = (&self.keys[layer * heads + head], &self.values[layer * heads + head]);
+            let of_head = &mut gathered[..count * HEAD];
+            for (to, from) in of_head.chunks_exact_mut(HEAD).zip(queries.chunks_exact(width)) {
+                to.copy_from_slice(&from[head * HEAD..(head + 1) * HEAD]);
+            }
+            self.store.product(keys, of_head, room, scores);
+            soft_max(scores, self.positions, 1.0 / (HEAD as f32).sqrt());
+            self.store.product(values, scores, room, of_head);
+            for (to, from) in mixed.chunks_exact_mut(width).zip(of_head.chunks_exact(HEAD)) {
+                to[head * HEAD..(head + 1) * HEAD].copy_from_slice(from);
+            }
+        }
+    }
+}
+
+/// A head's keys, a row for each position.
+fn pack_keys(rows: &[f32], width: usize, positions: usize, to: &mut [u16]) {
+    let mut sixteen = [0.0; SIDE * HEAD];
+    for (side, to) in to.chunks_exact_mut(SIDE * HEAD).enumerate() {
+        sixteen.fill(0.0);
+        for lane in 0..SIDE.min(positions - side * SIDE) {
+            let row = &rows[(side * SIDE + lane) * width..][..HEAD];
+            sixteen.iter_mut().skip(lane).step_by(SIDE).zip(row).for_each(|(to, v)| *to = *v);
+        }
+        halve(&sixteen, to);
+    }
+}
+
+/// A head's values, a column for each position.
+fn pack_values(rows: &[f32], width: usize, positions: usize, to: &mut [u16]) {
+    for (side, to) in to.chunks_exact_mut(SIDE * positions).enumerate() {
+        for (position, to) in to.chunks_exact_mut(SIDE).enumerate() {
+            halve(&rows[position * width + side * SIDE..][..SIDE], to);
+        }
+    }
+}
+
+fn halve(from: &[f32], to: &mut [u16]) {
+    let to: &mut [f16] = half::slice::HalfBitsSliceExt::reinterpret_cast_mut(to);
+    to.convert_from_f32_slice(from);
+}
