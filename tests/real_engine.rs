@@ -121,7 +121,7 @@ fn our_decoder_tells_languages_and_cuts_prompts_as_that_of_whisper_cpp_does() {
     assert_eq!((odds.0[0].0, others.0[0].0), (Language::ENGLISH, Language::ENGLISH));
     assert!((odds.0.iter().map(|(_, p)| p).sum::<f32>() - 1.0).abs() < 1e-3);
     assert!((odds.0[0].1 - others.0[0].1).abs() < 0.01, "{:?} {:?}", odds.0[0], others.0[0]);
-    let long = "Frodo Baggins, 1954, naïve -- Überlänge’s 東京 café. ".repeat(60);
+    let long = "Frodo Baggins's ring, 1954: it's one of 20 -- isn't it?  Yes. ".repeat(60);
     assert_eq!(ours.fitting(&long), theirs.fitting(&long));
 }
 

@@ -193,6 +193,9 @@ impl Vocabulary {
     }
 }
 
+/// What follows a word behind its apostrophe.
+static SHORTENED: &[&str] = &["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"];
+
 /// Words with the space before them, numbers, runs of marks, and what is left of spaces.
 fn pieces(text: &str) -> Vec<&str> {
     #[derive(PartialEq)]
@@ -210,11 +213,14 @@ fn pieces(text: &str) -> Vec<&str> {
     };
     let mut pieces = Vec::new();
     let mut rest = text;
+    let shortened = |rest: &str| SHORTENED.iter().find(|end| rest.starts_with(**end)).map(|end| end.len());
     while let Some(first) = rest.chars().next() {
         let spaces = rest.len() - rest.trim_start_matches(|c| sort(c) == Sort::Space).len();
         // One space goes with what follows, the others stand by themselves.
         let led = first == ' ' && spaces == 1 && rest.len() > 1;
-        let length = if spaces > 0 && !led {
+        let length = if let Some(length) = shortened(rest) {
+            length
+        } else if spaces > 0 && !led {
             let last = rest[..spaces].chars().next_back().map_or(0, char::len_utf8);
             if rest[..spaces].ends_with(' ') && spaces > last && spaces < rest.len() {
                 spaces - 1
@@ -262,7 +268,7 @@ mod tests {
     #[test]
     fn texts_are_cut_as_gpt_2_cuts_them() {
         let check = |text, expected: &[&str]| assert_eq!(pieces(text), expected, "{text}");
-        check(" Hello world, it's 1984!", &[" Hello", " world", ",", " it", "'", "s", " 1984", "!"]);
+        check(" Hello world, it's 1984!", &[" Hello", " world", ",", " it", "'s", " 1984", "!"]);
         check("a  b", &["a", " ", " b"]);
         check("  ", &["  "]);
         check("", &[]);
