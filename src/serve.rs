@@ -9,7 +9,7 @@ use crate::bazarr;
 use crate::clock::System;
 use crate::config::{Config, PoolMode};
 use crate::device::{self, Device, level};
-use crate::engine::Kernels;
+use crate::engine::{self, Kernels};
 use crate::handover::{self, Successor};
 use crate::housekeeping::{self, Rules};
 use crate::http;
@@ -170,7 +170,9 @@ fn place(config: &Config) -> (Place, Kernels) {
     let used = builds.used();
     log::info!("the CPU is {}; {used} does the work", level::cpu_name());
     log::info!("whisper.cpp: {}", used.kernels);
-    if !used.kernels.have_seat() {
+    if let Some(ours) = engine::ours() {
+        log::info!("on this CPU the products are {ours}");
+    } else if !used.kernels.have_seat() {
         log::warn!("this build lacks the fast encoder for CPUs: `transcriptord doctor` says how to get it");
     }
     let place = match config.pool {

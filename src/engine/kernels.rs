@@ -1,7 +1,7 @@
 //! What this build of whisper.cpp computes with. Knows nothing of models, and of no other build than this.
 
 use super::voice::Voice;
-use super::{Error, whisper};
+use super::{Error, decoder, encoder, whisper};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use whisper_rs::whisper_rs_sys as sys;
@@ -52,6 +52,15 @@ impl Kernels {
     pub fn are_tuned(&self) -> bool {
         cfg!(target_arch = "aarch64") || self.0.contains("LLAMAFILE = 1")
     }
+}
+
+/// What our encoder and decoder multiply with on this CPU; None where whisper.cpp decodes.
+pub fn ours() -> Option<String> {
+    if !decoder::is_here() {
+        return None;
+    }
+    let encoder = if encoder::multiplies_bf16() { "bf16" } else { "f32" };
+    Some(format!("our own: encoder in {encoder}, decoder in bytes with {}", decoder::vectors()))
 }
 
 impl fmt::Display for Kernels {

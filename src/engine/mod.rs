@@ -17,7 +17,7 @@ pub mod voice;
 pub mod whisper;
 mod words;
 
-pub use kernels::Kernels;
+pub use kernels::{Kernels, ours};
 pub use trial::Trial;
 
 use crate::job::Task;

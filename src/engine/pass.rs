@@ -20,6 +20,8 @@ const POSITIONS_LEAST: usize = 512;
 const TAIL_SPEECH: i64 = 400 * PER_MS;
 const TAIL_LEAD: i64 = 200 * PER_MS;
 const TAILS: u32 = 4;
+/// A tail in which Whisper thinks that nobody speaks has no words: those it writes ("you", "Oh.") are made up.
+const SPEECHLESS: f32 = 0.6;
 /// More tokens than these and one for each so many samples are a loop: the densest script has 20 a second.
 const FEWEST_TOKENS: usize = 24;
 const SAMPLES_A_TOKEN: usize = 800;
@@ -63,6 +65,9 @@ pub(super) fn passes(
     let (mut logprob, mut count, mut from) = (0.0, 0usize, 0i64);
     for _ in 0..=TAILS {
         let pass = pass(sound.samples.get(from as usize..).unwrap_or_default())?;
+        if from > 0 && pass.no_speech > SPEECHLESS {
+            break;
+        }
         logprob += pass.logprob_sum;
         count += pass.tokens.len();
         heard.no_speech = heard.no_speech.max(pass.no_speech);

@@ -5,8 +5,8 @@ use super::guard::{self, Doubt};
 use super::reader::Window;
 use super::{alone, echo, islands, unheard, words};
 use crate::audio::PER_MS;
-use crate::engine::{Ask, Error, Heard, Session, Sound};
-use crate::job::Preset;
+use crate::engine::{Ask, Context, Error, Heard, Session, Sound};
+use crate::job::{Preset, Task};
 use crate::language::Language;
 use crate::subtitle::Word;
 use crate::subtitle::quality::Stretch;
@@ -72,7 +72,9 @@ pub fn hear(
     if again {
         let unsure = guard::doubt(&heard, speech_ms) == Some(Doubt::Unsure);
         let prompt = ask.prompt.clone().filter(|_| unsure);
-        let careful = Ask { beam: CAREFUL_BEAM, prompt, ..ask.clone() };
+        // Translations are steadier over the whole context; else what is encoded already serves as well.
+        let context = if ask.task == Task::Translate { Context::Whole } else { ask.context };
+        let careful = Ask { beam: CAREFUL_BEAM, context, prompt, ..ask.clone() };
         let second = look(session, sound, &careful, stop)?;
         heard = guard::better(heard, second, speech_ms);
     }
@@ -99,7 +101,7 @@ pub fn hear(
         wordless_ms: wordless.iter().map(|s| (s.end - s.start) / PER_MS).sum(),
         doubt,
     };
-    heard.words = words::place(heard.words, &window.map, &window.speech);
+    heard.words = words::place(heard.words, &window.map, &window.speech, ask.language);
     Ok((heard, stretch))
 }
 

@@ -2,7 +2,8 @@
 
 use crate::audio::PER_MS;
 use crate::audio::windows::{Span, TimeMap};
-use crate::subtitle::{Word, is_abbreviation};
+use crate::language::Language;
+use crate::subtitle::{SmallWords, Word, is_abbreviation};
 
 /// A word keeps at least this length.
 const LEAST_MS: i64 = 20;
@@ -27,7 +28,7 @@ const LATE_MS: i64 = 450;
 
 /// Maps words to the film and snaps them to the edges of speech: a start that lies in silence moves to the
 /// speech that follows, an end to the speech before it. Starts never go back.
-pub fn place(words: Vec<Word>, map: &TimeMap, speech: &[Span]) -> Vec<Word> {
+pub fn place(words: Vec<Word>, map: &TimeMap, speech: &[Span], language: Language) -> Vec<Word> {
     let speech: Vec<(i64, i64)> = speech.iter().map(|s| (s.start / PER_MS, s.end / PER_MS)).collect();
     let mut placed: Vec<Word> = Vec::with_capacity(words.len());
     for mut word in words {
@@ -50,7 +51,7 @@ pub fn place(words: Vec<Word>, map: &TimeMap, speech: &[Span]) -> Vec<Word> {
         }
         placed.push(word);
     }
-    carry_over(&mut placed, &speech);
+    carry_over(&mut placed, &speech, language);
     draw_back(&mut placed, &speech);
     placed
 }
@@ -100,7 +101,8 @@ pub(super) fn ends_sentence(text: &str) -> bool {
 /// with "he married". The decoder puts them there because they follow the sentence before without a mark of time.
 ///
 /// And a short sentence into the speech behind it that has no words at all.
-fn carry_over(words: &mut [Word], speech: &[(i64, i64)]) {
+fn carry_over(words: &mut [Word], speech: &[(i64, i64)], language: Language) {
+    let small = SmallWords::of(language.whisper_code());
     for pair in speech.windows(2) {
         let [(begins, ends), (next, next_ends)] = [pair[0], pair[1]];
         let later = words.partition_point(|w| w.start_ms < next);
@@ -108,7 +110,11 @@ fn carry_over(words: &mut [Word], speech: &[(i64, i64)]) {
         if !close && (PARTS_MS..FILLED_MS).contains(&(next - ends)) {
             fill(&mut words[..later], begins, (next, next_ends));
         }
-        let head = words[..later].iter().rev().take_while(|w| !ends_sentence(&w.text)).count();
+        let mut head = words[..later].iter().rev().take_while(|w| !ends_sentence(&w.text)).count();
+        if head > CARRIED {
+            // The sentence before may have no mark at its end.
+            head = (1..=CARRIED).rev().find(|k| begins_anew(&words[later - k].text, &small)).unwrap_or(head);
+        }
         let from = later - head;
         if next - ends < PARTS_MS
             || !close
@@ -130,6 +136,14 @@ fn carry_over(words: &mut [Word], speech: &[(i64, i64)]) {
         let end = words[to - 1].end_ms;
         share_out(&mut words[from..to], next, end);
     }
+}
+
+/// A small word with a capital: in the midst of a sentence it has none. Not so "I", nor what German capitalizes.
+fn begins_anew(text: &str, small: &SmallWords) -> bool {
+    let word = text.trim_matches(|c: char| !c.is_alphanumeric());
+    let capital = word.chars().next().is_some_and(char::is_uppercase);
+    let word = word.to_lowercase().replace('\u{2019}', "'");
+    capital && word != "i" && !word.starts_with("i'") && small.faces(&word).front.is_some()
 }
 
 /// Draws words that stand behind all speech back into the last of it, if that has no words.
@@ -180,7 +194,7 @@ mod tests {
         let map = TimeMap::new(pieces.iter().map(span).collect());
         let speech: Vec<Span> = speech.iter().map(span).collect();
         let got: Vec<(i64, i64)> =
-            place(words, &map, &speech).iter().map(|w| (w.start_ms, w.end_ms)).collect();
+            place(words, &map, &speech, Language::ENGLISH).iter().map(|w| (w.start_ms, w.end_ms)).collect();
         assert_eq!(got, expected);
     }
 
@@ -218,7 +232,7 @@ mod tests {
         };
         let check = |words: &[(&str, i64, i64)], expected: &[(i64, i64)]| {
             let mut words: Vec<Word> = words.iter().map(word).collect();
-            carry_over(&mut words, &[(0, 1_000), (3_000, 5_000)]);
+            carry_over(&mut words, &[(0, 1_000), (3_000, 5_000)], Language::ENGLISH);
             assert_eq!(words.iter().map(|w| (w.start_ms, w.end_ms)).collect::<Vec<_>>(), expected);
         };
         check(
@@ -233,6 +247,20 @@ mod tests {
         let long = [("A.", 0, 100), ("b", 100, 200), ("c", 200, 300), ("d", 300, 400), ("e", 400, 500)];
         let long: Vec<_> = long.into_iter().chain([("f", 3_000, 3_100)]).collect();
         check(&long, &[(0, 100), (100, 200), (200, 300), (300, 400), (400, 500), (3_000, 3_100)]);
+        // Behind a sentence without a mark a small word with a capital shows where the next begins.
+        let check_last = |last: &str, expected_ms: i64| {
+            let texts = ["by", "the", "grave", last];
+            let mut words: Vec<_> =
+                (0..).map(|i| i * 200).zip(texts).map(|(at, t)| (t, at, at + 200)).collect();
+            words.push(("so", 3_000, 3_400));
+            let mut words: Vec<Word> = words.iter().map(word).collect();
+            carry_over(&mut words, &[(0, 1_000), (3_000, 5_000)], Language::ENGLISH);
+            assert_eq!(words[3].start_ms, expected_ms, "{last}");
+        };
+        check_last("And", 3_000);
+        check_last("and", 600);
+        check_last("Mary", 600);
+        check_last("I", 600);
         check(
             &[("So", 0, 300), ("he.", 300, 900), ("Then", 3_000, 3_300)],
             &[(0, 300), (300, 900), (3_000, 3_300)],

@@ -26,6 +26,6 @@ pub use check::Report;
 pub use cue::{Cue, Transcript, Word};
 pub use error::Error;
 pub use formats::{Format, Highlight};
-pub use phrases::is_abbreviation;
+pub use phrases::{SmallWords, is_abbreviation};
 pub use profile::Profile;
 pub use regroup::Regroup;

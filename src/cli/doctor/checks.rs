@@ -3,7 +3,7 @@
 use super::{Finding, Grade};
 use crate::config::Config;
 use crate::device::{self, Device, level};
-use crate::engine::Kernels;
+use crate::engine::{self, Kernels};
 use crate::http;
 use crate::model::{self, Installed};
 use crate::pool::admission::forecast;
@@ -193,6 +193,12 @@ fn whisper(_: &Config, _: Option<&Path>) -> Vec<Finding> {
     let slower = |why| warn("build", why, "until then the work takes longer than it could");
     found.extend(builds.passed_over().into_iter().map(slower));
     let info = used.kernels.to_string();
+    if let Some(ours) = engine::ours() {
+        found.push(ok("products", ours));
+        // What whisper.cpp multiplies with matters on GPUs alone then.
+        found.push(ok("whisper.cpp", info));
+        return found;
+    }
     let missing = match (used.kernels.are_tuned(), used.kernels.have_seat()) {
         (true, true) => {
             found.push(ok("whisper.cpp", info));

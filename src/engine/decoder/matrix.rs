@@ -74,6 +74,15 @@ pub(in crate::engine) fn is_here() -> bool {
     false
 }
 
+/// The vectors that products are made with.
+pub(in crate::engine) fn vectors() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    if is_wide() {
+        return "AVX-512 and VNNI";
+    }
+    "AVX2"
+}
+
 /// Whether it has the widest of them.
 #[cfg(target_arch = "x86_64")]
 fn is_wide() -> bool {

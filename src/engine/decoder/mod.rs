@@ -22,7 +22,7 @@ use matrix::{Kind, Matrix, Store};
 use std::path::Path;
 use vocabulary::Vocabulary;
 
-pub(super) use matrix::is_here;
+pub(super) use matrix::{is_here, vectors};
 pub(super) use nodes::Said;
 pub(super) use rules::Rules;
 pub(super) use sound::Sound;

@@ -19,7 +19,7 @@ pub(super) struct Panels {
 }
 
 /// True when this CPU multiplies bf16.
-pub(super) fn is_here() -> bool {
+pub(in crate::engine) fn is_here() -> bool {
     #[cfg(target_arch = "x86_64")]
     return is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bf16");
     #[cfg(not(target_arch = "x86_64"))]

@@ -12,6 +12,7 @@ pub(super) mod seat;
 pub(super) mod weights;
 
 use super::{Error, Part, pages};
+pub(super) use half::is_here as multiplies_bf16;
 use math::{Into, Right, Room, View, add_to_rows, gelu, layer_norm, product, soft_max};
 use std::path::Path;
 use weights::Weights;
