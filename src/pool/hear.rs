@@ -21,6 +21,8 @@ const SLACK_MS: i64 = 200;
 /// words. A breath after the last word is half a second long, and decoded alone it becomes "Yeah."
 const MISSED_WHOLE_MS: i64 = 450;
 const MISSED_BESIDE_MS: i64 = 1_100;
+/// Of a sound that is shorter the encoder sees little of what it was trained with: 10 s.
+const SHORT: usize = 160_000;
 /// Stretches a window that are tried.
 const STRETCHES: usize = 3;
 /// A window whose mean log probability is below this is left in doubt.
@@ -72,8 +74,9 @@ pub fn hear(
     if again {
         let unsure = guard::doubt(&heard, speech_ms) == Some(Doubt::Unsure);
         let prompt = ask.prompt.clone().filter(|_| unsure);
-        // Translations are steadier over the whole context; else what is encoded already serves as well.
-        let context = if ask.task == Task::Translate { Context::Whole } else { ask.context };
+        // Translations and short sounds are steadier over the whole context; else what is encoded already serves as well.
+        let steadier = ask.task == Task::Translate || sound.samples.len() < SHORT;
+        let context = if steadier { Context::Whole } else { ask.context };
         let careful = Ask { beam: CAREFUL_BEAM, context, prompt, ..ask.clone() };
         let second = look(session, sound, &careful, stop)?;
         heard = guard::better(heard, second, speech_ms);
