@@ -173,8 +173,8 @@ impl Session for Own {
 /// The segments between the time stamps.
 fn collect(found: &Found, vocabulary: &Vocabulary, sound_ms: i64, loudness: &Loudness) -> Pass {
     let mut pass = Pass { no_speech: found.no_speech, ..Pass::default() };
-    let stamps = found.text.iter().enumerate().filter(|(_, c)| vocabulary.is_stamp(c.id));
-    let last = stamps.last().filter(|(_, c)| c.id > vocabulary.first_stamp);
+    let last = found.text.iter().enumerate().rfind(|(_, c)| vocabulary.is_stamp(c.id));
+    let last = last.filter(|(_, c)| c.id > vocabulary.first_stamp);
     // Text behind the last stamp has no end: it is gone over again from there on, as OpenAI does it.
     let (text, end_ms) = match last {
         Some((at, c)) => (&found.text[..=at], vocabulary.stamp_ms(c.id)),
