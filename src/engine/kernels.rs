@@ -60,7 +60,7 @@ pub fn ours() -> Option<String> {
         return None;
     }
     let encoder = if encoder::multiplies_bf16() { "bf16" } else { "f32" };
-    Some(format!("our own: encoder in {encoder}, decoder in bytes with {}", decoder::vectors()))
+    Some(format!("our own: encoder in {encoder}, decoder with {}", decoder::vectors()))
 }
 
 impl fmt::Display for Kernels {

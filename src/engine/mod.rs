@@ -1,6 +1,6 @@
 //! Speech recognition as a door: samples in, words out. Knows nothing of jobs, files, windows of a film or subtitles.
 //!
-//! `whisper`, `trial`, `kernels` and `voice` alone know whisper_rs. Times in here are milliseconds from the first sample given.
+//! `whisper`, `own`, `trial`, `kernels`, `voice` and the encoder's `seat` and `weights` alone know whisper_rs. Times in here are milliseconds from the first sample given.
 
 mod decoder;
 mod encoder;
@@ -38,7 +38,7 @@ pub struct Ask {
     pub context: Context,
     /// What was said before, as it were; [`Session::fitting`] has cut it.
     pub prompt: Option<String>,
-    /// Where the decoder is unsure it rolls dice, hotter each time (whisper.cpp's temperatures): finds words in bad
+    /// Where the decoder is unsure it rolls dice, hotter each time: finds words in bad
     /// sound, and in no speech at all.
     pub dice: bool,
 }
@@ -119,7 +119,7 @@ pub enum Error {
     Load(String, String),
     #[error("there is not enough memory for another session: use fewer workers or a smaller model ({0})")]
     Session(String),
-    #[error("whisper.cpp failed: {0}")]
+    #[error("the engine failed: {0}")]
     Failed(String),
     #[error("{0}")]
     Unable(String),

@@ -1,12 +1,12 @@
 //! A session on CPU: our encoder and our decoder. Knows nothing of windows of a film; of whisper.cpp it takes the numbers
-//! of languages alone.
+//! of languages alone, and what reads its weights that of ggml's types.
 
-use super::decoder::search::{Found, Search};
+use super::decoder::search::{Found, Search, in_line};
 use super::decoder::vocabulary::Vocabulary;
-use super::decoder::{Decoder, Desk, Next, Rules, Said as Nodes, Sound as Attended};
+use super::decoder::{Decoder, Desk, Rules, Said as Nodes, Sound as Attended};
 use super::encoder::{self, Encoder};
 use super::mel::Mel;
-use super::pass::{Decoded, PER_MS, POSITIONS, Pass, most_tokens, passes, positions};
+use super::pass::{Decoded, PER_MS, POSITIONS, Pass, able, most_tokens, passes, positions};
 use super::times::{Loudness, Said};
 use super::whisper::as_prompt;
 use super::{Ask, Context, Error, Heard, LanguageOdds, Part, Session, Sound, pages, prompt};
@@ -29,7 +29,7 @@ impl Model {
     pub(super) fn open(path: &Path, parts: Vec<Part>) -> Result<Model, Error> {
         let encoder = Encoder::open(path, parts.clone())?;
         let decoder = Decoder::open(path, parts)?;
-        let rules = Rules::new(&decoder.vocabulary);
+        let rules = Rules::new(&decoder.vocabulary, decoder.has_stamps());
         let mel = Mel::new(&encoder.mel_filters()?);
         Ok(Model { encoder, decoder, rules, mel })
     }
@@ -89,11 +89,8 @@ impl Own {
     pub fn opinion(&mut self, text: &[u32]) -> Vec<f32> {
         self.nodes.clear();
         let mut logits = Vec::new();
-        let next: Vec<Next> =
-            text.iter().zip(0..).map(|(&token, at)| Next { token, path: (0..at).collect() }).collect();
-        let last = [next.len() - 1];
         let (nodes, desk) = (&mut self.nodes, &mut self.desk);
-        self.model.decoder.step(&self.attended, nodes, &next, &last, desk, &mut logits);
+        self.model.decoder.step(&self.attended, nodes, &in_line(text), &[text.len() - 1], desk, &mut logits);
         logits
     }
 
@@ -115,11 +112,16 @@ impl Own {
         let start = before.len();
         before.push(vocabulary.start);
         if vocabulary.is_multilingual() {
-            before.push(vocabulary.start + 1 + language_number(ask.language)?);
+            let language = language_number(ask.language).filter(|number| *number < vocabulary.languages);
+            let language = language.ok_or_else(|| unknown(ask.language))?;
+            before.push(vocabulary.start + 1 + language);
             before.push(match ask.task {
                 Task::Translate => vocabulary.translate,
                 Task::Transcribe => vocabulary.transcribe,
             });
+        }
+        if !model.decoder.has_stamps() {
+            before.push(vocabulary.first_stamp - 1);
         }
         let sound_ms = samples.len() as i64 / PER_MS;
         let most = most_tokens(samples.len()).min(model.decoder.context() / 2 - 4);
@@ -139,6 +141,7 @@ impl Own {
 
 impl Session for Own {
     fn transcribe(&mut self, sound: Sound<'_>, ask: &Ask, stop: &AtomicBool) -> Result<Heard, Error> {
+        able(self.model.decoder.vocabulary.is_multilingual(), ask)?;
         passes(sound, ask, |samples| self.pass(samples, ask, stop))
     }
 
@@ -174,8 +177,9 @@ impl Session for Own {
 fn collect(found: &Found, vocabulary: &Vocabulary, sound_ms: i64, loudness: &Loudness) -> Pass {
     let mut pass = Pass { no_speech: found.no_speech, ..Pass::default() };
     let last = found.text.iter().enumerate().rfind(|(_, c)| vocabulary.is_stamp(c.id));
-    let last = last.filter(|(_, c)| c.id > vocabulary.first_stamp);
-    // Text behind the last stamp has no end: it is gone over again from there on, as OpenAI does it.
+    let last = last.filter(|(at, c)| *at > 0 && c.id > vocabulary.first_stamp);
+    // Text behind the last stamp has no end: it is gone over again from there on. So is what lies behind a stamp that
+    // ends the text, where the detector heard speech there (OpenAI takes that for silence).
     let (text, end_ms) = match last {
         Some((at, c)) => (&found.text[..=at], vocabulary.stamp_ms(c.id)),
         None => (&found.text[..], sound_ms),
@@ -210,9 +214,12 @@ fn collect(found: &Found, vocabulary: &Vocabulary, sound_ms: i64, loudness: &Lou
     pass
 }
 
-fn language_number(language: Language) -> Result<u32, Error> {
-    let id = whisper_rs::get_lang_id(language.whisper_code()).and_then(|id| u32::try_from(id).ok());
-    id.ok_or_else(|| Error::Unable(format!("Whisper does not know {language}")))
+fn language_number(language: Language) -> Option<u32> {
+    u32::try_from(whisper_rs::get_lang_id(language.whisper_code())?).ok()
+}
+
+fn unknown(language: Language) -> Error {
+    Error::Unable(format!("this model does not know {language}: use large-v3, or a model made of it"))
 }
 
 fn language_of(id: usize) -> Option<Language> {

@@ -3,6 +3,8 @@
 use super::times::{Loudness, Said, place};
 use super::words::{Token, join};
 use super::{Ask, Error, Heard, Sound};
+use crate::job::Task;
+use crate::language::Language;
 use std::ops::Range;
 
 /// Samples per millisecond.
@@ -53,6 +55,17 @@ impl Pass {
             self.tokens.push(Token { bytes: token.said.text.to_vec(), start_ms, end_ms, p: token.p });
         }
     }
+}
+
+/// Fails when a model that knows English alone is asked for something else.
+pub(super) fn able(multilingual: bool, ask: &Ask) -> Result<(), Error> {
+    if multilingual || (ask.language == Language::ENGLISH && ask.task == Task::Transcribe) {
+        return Ok(());
+    }
+    Err(Error::Unable(format!(
+        "this model knows English only and cannot {} {}: use a model without '.en' in its name",
+        ask.task, ask.language
+    )))
 }
 
 /// Makes one pass over the sound, and others over the rest of it while there is speech behind the last time stamp.

@@ -7,7 +7,7 @@
 use super::encoder::{Encoder, seat};
 use super::mel::Mel;
 use super::own::{Model, Own};
-use super::pass::{Decoded, PER_MS, POSITIONS, Pass, most_tokens, passes, positions};
+use super::pass::{Decoded, PER_MS, POSITIONS, Pass, able, most_tokens, passes, positions};
 use super::times::{Loudness, Said};
 use super::{Ask, Context, Engine, Error, Heard, LanguageOdds, Part, Session, Sound, decoder, prompt};
 use crate::job::Task;
@@ -128,12 +128,7 @@ struct State {
 
 impl Session for State {
     fn transcribe(&mut self, sound: Sound<'_>, ask: &Ask, stop: &AtomicBool) -> Result<Heard, Error> {
-        if !self.multilingual && (ask.language != Language::ENGLISH || ask.task == Task::Translate) {
-            return Err(Error::Unable(format!(
-                "this model knows English only and cannot {} {}: use a model without '.en' in its name",
-                ask.task, ask.language
-            )));
-        }
+        able(self.multilingual, ask)?;
         passes(sound, ask, |samples| self.pass(samples, ask, stop))
     }
 

@@ -1,8 +1,8 @@
 //! Tests of which models are let in: models of one layer, loaded by the real engine.
 
-use super::{Error, Folder, Weights, must_know};
+use super::{Error, Folder, Weights, must_know, open};
 use crate::engine::whisper::{self, Place};
-use crate::engine::{Ask, Context};
+use crate::engine::{Ask, Context, Engine, Sound};
 use crate::job::Task;
 use crate::language::Language;
 use crate::model::{ComputeType, WeightType, samples};
@@ -87,4 +87,36 @@ fn a_film_that_was_found_to_be_english_may_hold_other_languages() {
     assert_eq!(must_know(None, english), None);
     assert_eq!(must_know(None, german), Some(german));
     assert_eq!(must_know(Some(english), english), Some(english));
+}
+
+#[test]
+fn a_model_that_knows_english_alone_transcribes_that_and_refuses_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ggml-mine.en.bin");
+    samples::write_filled(&path, &samples::sample(WeightType::F16));
+    assert!(!samples::sample(WeightType::F16).header.multilingual());
+    let model = open(&path, &Place { gpu: None, threads: 1 }).unwrap();
+    let mut session = model.session().unwrap();
+    let samples: Vec<f32> = (0..32_000).map(|i| (i as f32 * 0.3).sin() * 0.1).collect();
+    let sound = Sound { samples: &samples, speech: &[] };
+    let mut ask = Ask {
+        language: Language::ENGLISH,
+        task: Task::Transcribe,
+        beam: 1,
+        context: Context::Fitted,
+        prompt: None,
+        dice: true,
+    };
+    for beam in [1, 5] {
+        ask.beam = beam;
+        session.transcribe(sound, &ask, &NEVER).unwrap();
+    }
+    ask.prompt = Some("a name".into());
+    session.transcribe(sound, &ask, &NEVER).unwrap();
+    for ask in
+        [Ask { language: "de".parse().unwrap(), ..ask.clone() }, Ask { task: Task::Translate, ..ask.clone() }]
+    {
+        let refused = session.transcribe(sound, &ask, &NEVER);
+        assert!(matches!(refused, Err(crate::engine::Error::Unable(_))), "{refused:?}");
+    }
 }

@@ -284,7 +284,8 @@ impl Store {
 /// What a whole number of a block is worth, and how many of them make 1.
 fn scale_of(block: &[f32; BLOCK]) -> (f32, f32) {
     let scale = block.iter().fold(0.0f32, |most, v| most.max(v.abs())) / 127.0;
-    (scale, if scale > 0.0 { 1.0 / scale } else { 0.0 })
+    // Of numbers next to nothing there would be too many.
+    if scale >= f32::MIN_POSITIVE { (scale, 1.0 / scale) } else { (0.0, 0.0) }
 }
 
 /// The nearest whole number; half of one goes away from 0.

@@ -29,6 +29,8 @@ pub(super) use sound::Sound;
 
 /// Norms 3 × 2, attentions 2 × (4 matrices and 3 biases), MLP 2 × 2.
 const PARTS_OF_A_BLOCK: usize = 24;
+/// The tokens of large-v3 and of what was made of it.
+const TURBO_TOKENS: u32 = 51_866;
 /// Rows of a matrix that are read at once.
 const READ_ROWS: usize = 1024;
 /// ggml's numbers of types that are kept as f16: f32, f16, bf16.
@@ -150,6 +152,11 @@ impl Decoder {
         Ok(Decoder { weights, vocabulary, width, context, store, tokens, positions, blocks, last })
     }
 
+    /// Whether it writes time stamps: the first distilled models (two layers) lost that.
+    pub fn has_stamps(&self) -> bool {
+        self.blocks.len() != 2 || self.vocabulary.count == TURBO_TOKENS
+    }
+
     /// Tokens that a text may have, the prompt among them.
     pub fn context(&self) -> usize {
         self.context
@@ -208,10 +215,12 @@ impl Decoder {
             add(stream, normed);
         }
         said.nodes += count;
+        let chosen = wanted.len() * width;
+        keys.resize(chosen, 0.0);
+        normed.resize(chosen, 0.0);
         for (to, row) in wanted.iter().enumerate() {
             keys[to * width..(to + 1) * width].copy_from_slice(&stream[row * width..(row + 1) * width]);
         }
-        let chosen = wanted.len() * width;
         self.last.apply(&mut normed[..chosen], &keys[..chosen]);
         logits.resize(wanted.len() * self.tokens.rows(), 0.0);
         self.store.product(&self.tokens, &normed[..chosen], room, logits);

@@ -1,13 +1,16 @@
 //! Which token may come next, and how probable each is. Knows nothing of weights or of where a search goes.
 //!
-//! The rules are those of OpenAI's `whisper/decoding.py`: stamps come in pairs but before the end, never go back, and are
-//! taken when they are together more probable than any text.
+//! The rules are those of OpenAI's `whisper/decoding.py` as whisper.cpp has them: stamps come in pairs but before the end,
+//! never go back, and are taken when they are together more probable than any text.
 
 use super::super::encoder::math::soft_max;
 use super::vocabulary::{STAMP_MS, Vocabulary};
 
 /// The first stamp is at most so late.
 const FIRST_STAMP_MS: i64 = 1_000;
+
+/// What is forbidden keeps no more probability than this.
+const FORBIDDEN: f32 = 1e-30;
 
 /// A token that was taken or may be.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,11 +28,13 @@ pub(in crate::engine) struct Choice {
 pub(in crate::engine) struct Rules {
     forbidden: Vec<u32>,
     blank: Option<u32>,
+    /// The model writes stamps.
+    stamps: bool,
 }
 
 impl Rules {
-    pub fn new(vocabulary: &Vocabulary) -> Rules {
-        Rules { forbidden: vocabulary.forbidden(), blank: vocabulary.id(" ") }
+    pub fn new(vocabulary: &Vocabulary, stamps: bool) -> Rules {
+        Rules { forbidden: vocabulary.forbidden(), blank: vocabulary.id(" "), stamps }
     }
 
     /// The best `count` tokens behind the text so far, most probable first. `logits` becomes probabilities; `heat`, where
@@ -65,6 +70,9 @@ impl Rules {
         if let Some(last) = text.iter().rev().find(|c| vocabulary.is_stamp(c.id)) {
             logits[first..last.id as usize].fill(NEVER);
         }
+        if !self.stamps {
+            logits[first..].fill(NEVER);
+        }
         let all = logits.len();
         soft_max(logits, all, 1.0);
         let (words, stamps) = logits.split_at(first);
@@ -78,9 +86,9 @@ impl Rules {
             stamp_p: known,
             stamps_p,
         };
-        // What is forbidden keeps a probability of next to nothing, which must not pass for one.
         let (from, open) = if stamps_p > best_of(words).1 { (first, stamps) } else { (0, &logits[..]) };
-        greatest(open, count).into_iter().map(|(i, p)| choice(from + i, p)).collect()
+        let best = greatest(open, count).into_iter().filter(|(_, p)| *p > FORBIDDEN);
+        best.map(|(i, p)| choice(from + i, p)).collect()
     }
 }
 
@@ -134,7 +142,7 @@ mod tests {
         let v = vocabulary();
         let mut all = vec![0.0; v.count as usize];
         logits.iter().for_each(|(id, l)| all[*id as usize] = *l);
-        let best = Rules::new(&v).choices(&v, &mut all, &taken(text), expected.len(), 0.0);
+        let best = Rules::new(&v, true).choices(&v, &mut all, &taken(text), expected.len(), 0.0);
         assert_eq!(best.iter().map(|c| c.id).collect::<Vec<_>>(), expected);
         assert!((all.iter().sum::<f32>() - 1.0).abs() < 1e-3);
     }
@@ -156,6 +164,15 @@ mod tests {
         check(&[first, 0, first + 9], &[(0, 40.0), (first + 8, 30.0), (first + 9, 20.0)], &[first + 9]);
         check(&[first, 0, first + 9], &[(0, 40.0), (end, 30.0)], &[end]);
         check(&[first, 0, first + 9, first + 9], &[(first + 10, 30.0), (3, 20.0)], &[3]);
+    }
+
+    #[test]
+    fn a_model_without_stamps_writes_none() {
+        let v = vocabulary();
+        let mut logits = vec![0.0; v.count as usize];
+        (logits[v.first_stamp as usize], logits[3]) = (30.0, 10.0);
+        let best = Rules::new(&v, false).choices(&v, &mut logits, &[], 1, 0.0);
+        assert_eq!(best[0].id, 3);
     }
 
     #[test]

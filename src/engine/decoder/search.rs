@@ -10,11 +10,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// A stamp so close to the end of the sound ends the text.
 const NEAR_END_MS: i64 = 100;
 /// A text with a mean log probability below this is tried again with dice, and so is one whose last tokens are too much
-/// alike (in nats; OpenAI's and whisper.cpp's limits).
+/// alike (in nats; whisper.cpp's limits). Where nobody seems to speak an improbable text is none.
 const UNSURE: f32 = -1.0;
 const ALIKE: f32 = 2.4;
 const ALIKE_OVER: usize = 32;
 const STUCK_OVER: usize = 20;
+const SPEECHLESS: f32 = 0.6;
+/// From this temperature on the prompt is left out.
+const UNPROMPTED: f32 = 0.5;
 /// Temperatures of the dice.
 const HEATS: [f32; 3] = [0.2, 0.5, 0.8];
 
@@ -43,15 +46,28 @@ pub(in crate::engine) struct Found {
 /// A text in the making.
 #[derive(Clone)]
 struct Beam {
+    /// The end is a part of it.
     text: Vec<Choice>,
     path: Vec<u32>,
     sum: f32,
+    /// It ended in the same tokens over and over.
+    loops: bool,
 }
 
 impl Beam {
     fn mean(&self) -> f32 {
         self.sum / self.text.len().max(1) as f32
     }
+
+    /// What goes round in circles is sure of itself: anything else is better.
+    fn rank(&self) -> (bool, f32) {
+        (!self.loops, self.mean())
+    }
+}
+
+/// Tokens one behind the other, from the first node on.
+pub(in crate::engine) fn in_line(tokens: &[u32]) -> Vec<Next> {
+    tokens.iter().zip(0..).map(|(&token, at)| Next { token, path: (0..at).collect() }).collect()
 }
 
 impl Decoder {
@@ -65,30 +81,44 @@ impl Decoder {
         stop: &AtomicBool,
     ) -> Result<Found, Error> {
         said.clear();
-        let next: Vec<Next> =
-            ask.before.iter().zip(0..).map(|(&token, i)| Next { token, path: (0..i).collect() }).collect();
-        let last = next.len() - 1;
         let mut logits = Vec::new();
-        self.step(sound, said, &next, &[ask.start, last], desk, &mut logits);
+        let wanted = [ask.start, ask.before.len() - 1];
+        self.step(sound, said, &in_line(ask.before), &wanted, desk, &mut logits);
         let all = logits.len() / 2;
         let (at_start, first) = logits.split_at_mut(all);
         soft_max(at_start, all, 1.0);
         let no_speech = at_start[self.vocabulary.no_speech as usize];
-        let begin = said.nodes();
-        let heats = if ask.dice { &HEATS[..] } else { &[] };
+        let mut first = first.to_vec();
+        let mut begin = said.nodes();
+        // Where nobody speaks dice find something all the same.
+        let heats = if ask.dice && no_speech <= SPEECHLESS { &HEATS[..] } else { &[] };
         let mut best: Option<Beam> = None;
+        let mut prompted = ask.start > 0;
         for heat in std::iter::once(0.0).chain(heats.iter().copied()) {
+            if prompted && heat >= UNPROMPTED {
+                // What is wrong may be the prompt's doing.
+                prompted = false;
+                said.clear();
+                let bare = &ask.before[ask.start..];
+                self.step(sound, said, &in_line(bare), &[bare.len() - 1], desk, &mut first);
+                begin = said.nodes();
+            }
             said.nodes = begin;
-            let found = self.run(rules, sound, ask, first.to_vec(), heat, (said, desk), stop)?;
-            let good = is_good(&found, &self.vocabulary);
-            if good || best.as_ref().is_none_or(|best| found.mean() > best.mean()) {
+            let found = self.run(rules, sound, ask, first.clone(), heat, (said, desk), stop)?;
+            let done = !found.loops && found.mean() >= UNSURE;
+            if best.as_ref().is_none_or(|best| found.rank() > best.rank()) {
                 best = Some(found);
             }
-            if good {
+            if done {
                 break;
             }
         }
-        Ok(Found { text: best.map(|beam| beam.text).unwrap_or_default(), no_speech })
+        let mut text =
+            best.filter(|best| no_speech <= SPEECHLESS || best.mean() >= UNSURE).map(|beam| beam.text);
+        if let Some(text) = &mut text {
+            text.retain(|c| c.id != self.vocabulary.end);
+        }
+        Ok(Found { text: text.unwrap_or_default(), no_speech })
     }
 
     #[expect(clippy::too_many_arguments, reason = "one search in two functions")]
@@ -103,7 +133,7 @@ impl Decoder {
         stop: &AtomicBool,
     ) -> Result<Beam, Error> {
         let before = (0..said.nodes() as u32).collect();
-        let mut beams = vec![Beam { text: Vec::new(), path: before, sum: 0.0 }];
+        let mut beams = vec![Beam { text: Vec::new(), path: before, sum: 0.0, loops: false }];
         let mut ended: Vec<Beam> = Vec::new();
         let wanted = if heat > 0.0 { 1 } else { ask.beams };
         let mut dice = Dice(1);
@@ -158,10 +188,15 @@ impl Decoder {
             self.step(sound, said, &next, &rows, desk, &mut logits);
             beams.iter_mut().zip(node..).for_each(|(beam, node)| beam.path.push(node));
         }
-        let mut best =
-            ended.into_iter().max_by(|a, b| a.mean().total_cmp(&b.mean())).unwrap_or_else(|| beams.remove(0));
-        best.text.retain(|c| c.id != self.vocabulary.end);
-        Ok(best)
+        if ended.is_empty() {
+            ended = beams;
+        }
+        for beam in &mut ended {
+            beam.loops = is_looping(&beam.text, &self.vocabulary);
+        }
+        // There is one at least: each beam that does not go on has ended.
+        let best = |a: &Beam, b: &Beam| a.loops.cmp(&b.loops).reverse().then(a.mean().total_cmp(&b.mean()));
+        ended.into_iter().max_by(best).ok_or_else(|| Error::Failed("a search without a beam".into()))
     }
 }
 
@@ -172,10 +207,11 @@ fn is_stuck(text: &[Choice]) -> bool {
     last.iter().all(|c| c.id == last[0].id || Some(c.id) == other)
 }
 
-/// Neither improbable nor the same over and over.
-fn is_good(beam: &Beam, vocabulary: &Vocabulary) -> bool {
-    let text: Vec<u32> = beam.text.iter().map(|c| c.id).filter(|id| !vocabulary.is_stamp(*id)).collect();
-    beam.mean() >= UNSURE && (text.len() <= ALIKE_OVER || entropy(&text[text.len() - ALIKE_OVER..]) >= ALIKE)
+/// The last tokens are too much alike.
+fn is_looping(text: &[Choice], vocabulary: &Vocabulary) -> bool {
+    let words: Vec<u32> = text.iter().map(|c| c.id).filter(|id| *id < vocabulary.end).collect();
+    let alike = |last: &[u32]| entropy(last) < ALIKE;
+    is_stuck(text) || (words.len() > ALIKE_OVER && alike(&words[words.len() - ALIKE_OVER..]))
 }
 
 /// Of the tokens, in nats: 0 when all are the same.
