@@ -202,7 +202,7 @@ fn a_stopped_pool_gives_its_jobs_back_and_the_next_goes_on_from_their_checkpoint
 fn an_engine_that_fails_or_panics_fails_the_job_with_the_reason() {
     let mut bench = Bench::start(1, 1, |_, _, _| Err(Error::Failed("no luck".into())));
     let job = bench.ended(bench.ask("film", &speech(&[(3.0, 1.0)]), |_| {}));
-    assert_eq!((job.state, job.error.as_deref()), (JobState::Failed, Some("whisper.cpp failed: no luck")));
+    assert_eq!((job.state, job.error.as_deref()), (JobState::Failed, Some("the engine failed: no luck")));
     bench.stop();
 
     let mut bench = Bench::start(1, 1, |_, _, _| panic!("on purpose"));
