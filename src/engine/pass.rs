@@ -23,7 +23,7 @@ const TAIL_SPEECH: i64 = 400 * PER_MS;
 const TAIL_LEAD: i64 = 200 * PER_MS;
 const TAILS: u32 = 4;
 /// A tail in which Whisper thinks that nobody speaks has no words: those it writes ("you", "Oh.") are made up.
-const SPEECHLESS: f32 = 0.6;
+pub(super) const SPEECHLESS: f32 = 0.6;
 /// More tokens than these and one for each so many samples are a loop: the densest script has 20 a second.
 const FEWEST_TOKENS: usize = 24;
 const SAMPLES_A_TOKEN: usize = 800;

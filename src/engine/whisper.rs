@@ -53,16 +53,16 @@ impl Whisper {
     /// `model::parts` found them in it.
     pub fn load(path: &Path, parts: Vec<Part>, place: &Place) -> Result<Whisper, Error> {
         quiet_logs();
-        if place.gpu.is_some() || !is_own(&Place { gpu: None, ..place.clone() }) {
-            return Ok(Whisper::Cpp(Cpp::load(path, parts, place)?));
+        match is_own(place.gpu.is_some()) {
+            true => Ok(Whisper::Own(Arc::new(Model::open(path, parts)?))),
+            false => Ok(Whisper::Cpp(Cpp::load(path, parts, place)?)),
         }
-        Ok(Whisper::Own(Arc::new(Model::open(path, parts)?)))
     }
 }
 
-/// Whether our decoder does the work there.
-pub fn is_own(place: &Place) -> bool {
-    place.gpu.is_none() && decoder::is_here()
+/// Whether our decoder does the work; `gpu`: that of a GPU.
+pub fn is_own(gpu: bool) -> bool {
+    !gpu && decoder::is_here()
 }
 
 impl Cpp {

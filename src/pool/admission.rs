@@ -129,7 +129,7 @@ pub fn forecast(setup: &Setup, chosen: &Installed, taken: u64) -> Result<Forecas
 #[cfg(test)]
 mod tests {
     use super::{Candidate, Form, candidates, sessions};
-    use crate::engine::whisper::{self, Place};
+    use crate::engine::whisper;
     use crate::model::{Installed, WeightType, samples};
     use WeightType::{Bf16, F16, Q5_0, Q5_1, Q8_0};
 
@@ -164,7 +164,7 @@ mod tests {
     fn our_decoder_keeps_what_is_smaller_than_q8_0_as_that() {
         let found = candidates(&model("m", F16), &[model("m-q5_1", Q5_1)], F16, false);
         let found: Vec<_> = found.iter().map(Candidate::weights).collect();
-        match whisper::is_own(&Place { gpu: None, threads: 1 }) {
+        match whisper::is_own(false) {
             true => assert_eq!(found, [F16, Q5_1]),
             false => assert_eq!(found, [F16, Q8_0, Q5_1]),
         }

@@ -6,7 +6,7 @@ use super::residents::Residents;
 use super::setup::Setup;
 use super::weights::open;
 use crate::device;
-use crate::engine::{self, Kernels, whisper};
+use crate::engine::{Kernels, whisper};
 use crate::model::{Ending, Form, Installed, Standing, WeightType};
 use std::collections::HashMap;
 use std::fmt;
@@ -26,7 +26,7 @@ const SPARED: u64 = 512 << 20;
 pub fn wanted(setup: &Setup, kernels: &Kernels) -> WeightType {
     setup.compute.wanted(match setup.gpu() {
         Some(_) => WeightType::F16,
-        None if engine::ours().is_none() && kernels.multiply_bf16() && !kernels.have_seat() => {
+        None if !whisper::is_own(false) && kernels.multiply_bf16() && !kernels.have_seat() => {
             WeightType::Bf16
         }
         None => WeightType::Q8_0,
@@ -323,7 +323,7 @@ mod tests {
         check("cuda:0", "q8_0", WeightType::Q8_0);
         check("cpu", "q5_1", WeightType::Q5_1);
         let here = Kernels::here();
-        let bf16 = crate::engine::ours().is_none() && here.multiply_bf16() && !here.have_seat();
+        let bf16 = !crate::engine::whisper::is_own(false) && here.multiply_bf16() && !here.have_seat();
         check("cpu", "auto", if bf16 { WeightType::Bf16 } else { WeightType::Q8_0 });
     }
 

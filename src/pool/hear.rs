@@ -73,6 +73,7 @@ pub fn hear(
         Some(_) => true,
     };
     if again {
+        // What is plainly wrong may be the prompt's doing.
         let unsure = guard::doubt(&heard, speech_ms) == Some(Doubt::Unsure);
         let prompt = ask.prompt.clone().filter(|_| unsure);
         // Translations and short sounds are steadier over the whole context; else what is encoded already serves as well.

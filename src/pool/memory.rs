@@ -5,7 +5,7 @@
 
 use super::setup::Setup;
 use crate::device;
-use crate::engine::whisper::{self, Place};
+use crate::engine::whisper;
 use crate::model::{Header, WeightType};
 
 /// The daemon, the worker process without a model, their databases.
@@ -51,12 +51,7 @@ pub struct Needs {
 impl Needs {
     /// Of a model whose file, with its matrices of that type, has so many bytes; `gpu`: computed there, by whisper.cpp.
     pub fn of(header: &Header, weights: WeightType, file_bytes: u64, gpu: bool) -> Needs {
-        let place = Place { gpu: gpu.then_some(0), threads: 1 };
-        if whisper::is_own(&place) {
-            Needs::own(header, weights)
-        } else {
-            Needs::cpp(header, file_bytes, gpu)
-        }
+        if whisper::is_own(gpu) { Needs::own(header, weights) } else { Needs::cpp(header, file_bytes, gpu) }
     }
 
     /// With our encoder and decoder. The encoder's weights stay in the file.

@@ -5,6 +5,8 @@ use super::vocabulary::Vocabulary;
 use super::{Decoder, Desk, Next, Said, Sound};
 use crate::engine::Error;
 use crate::engine::encoder::math::soft_max;
+use crate::engine::pass::SPEECHLESS;
+use std::cmp::Ordering as Order;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A stamp so close to the end of the sound ends the text.
@@ -14,8 +16,8 @@ const NEAR_END_MS: i64 = 100;
 const UNSURE: f32 = -1.0;
 const ALIKE: f32 = 2.4;
 const ALIKE_OVER: usize = 32;
+/// So many tokens that are one or two are a loop.
 const STUCK_OVER: usize = 20;
-const SPEECHLESS: f32 = 0.6;
 /// From this temperature on the prompt is left out.
 const UNPROMPTED: f32 = 0.5;
 /// Temperatures of the dice.
@@ -59,9 +61,9 @@ impl Beam {
         self.sum / self.text.len().max(1) as f32
     }
 
-    /// What goes round in circles is sure of itself: anything else is better.
-    fn rank(&self) -> (bool, f32) {
-        (!self.loops, self.mean())
+    /// The better is the greater. What goes round in circles is sure of itself: anything else is better.
+    fn compare(&self, other: &Beam) -> Order {
+        other.loops.cmp(&self.loops).then(self.mean().total_cmp(&other.mean()))
     }
 }
 
@@ -106,7 +108,7 @@ impl Decoder {
             said.nodes = begin;
             let found = self.run(rules, sound, ask, first.clone(), heat, (said, desk), stop)?;
             let done = !found.loops && found.mean() >= UNSURE;
-            if best.as_ref().is_none_or(|best| found.rank() > best.rank()) {
+            if best.as_ref().is_none_or(|best| found.compare(best).is_gt()) {
                 best = Some(found);
             }
             if done {
@@ -158,8 +160,8 @@ impl Decoder {
                 }
                 // That nothing is said ends a search only where nothing is more probable: it is short, and looks good
                 // beside any longer text.
-                let has_text = beams[from].text.iter().any(|c| c.id < self.vocabulary.end);
-                if rank > 0 && choice.id == self.vocabulary.end && !has_text {
+                let has_text = || beams[from].text.iter().any(|c| c.id < self.vocabulary.end);
+                if rank > 0 && choice.id == self.vocabulary.end && !has_text() {
                     continue;
                 }
                 let mut beam = beams[from].clone();
@@ -195,8 +197,7 @@ impl Decoder {
             beam.loops = is_looping(&beam.text, &self.vocabulary);
         }
         // There is one at least: each beam that does not go on has ended.
-        let best = |a: &Beam, b: &Beam| a.loops.cmp(&b.loops).reverse().then(a.mean().total_cmp(&b.mean()));
-        ended.into_iter().max_by(best).ok_or_else(|| Error::Failed("a search without a beam".into()))
+        ended.into_iter().max_by(Beam::compare).ok_or_else(|| Error::Failed("a search without a beam".into()))
     }
 }
 

@@ -90,7 +90,7 @@ impl<'a> Right<'a> {
 /// `out = a b` or `out += a b`; the rows of `out` are `row_step` apart. On the caller's thread.
 ///
 /// Panics when a view reaches beyond its data: a mistake of ours, never of a file.
-pub(in crate::engine) fn product(out: &mut [f32], row_step: usize, a: View<'_>, b: View<'_>, into: Into) {
+pub(super) fn product(out: &mut [f32], row_step: usize, a: View<'_>, b: View<'_>, into: Into) {
     let (m, n, k) = (a.rows, b.columns, a.columns);
     assert!(k == b.rows && m > 0 && n > 0 && k > 0, "matrices that fit each other");
     assert!(a.last() < a.data.len() && b.last() < b.data.len(), "views inside their data");
@@ -114,13 +114,7 @@ fn gemm_has_vectors() -> bool {
 ///
 /// # Safety
 /// What [`product`] asserts is true.
-pub(in crate::engine) unsafe fn by_gemm(
-    out: &mut [f32],
-    row_step: usize,
-    a: View<'_>,
-    b: View<'_>,
-    into: Into,
-) {
+pub(super) unsafe fn by_gemm(out: &mut [f32], row_step: usize, a: View<'_>, b: View<'_>, into: Into) {
     let (m, n, k) = (a.rows, b.columns, a.columns);
     let gemm = gemm_f32::gemm::f32::get_gemm_fn();
     // Transposed, because its kernels write columns: outᵀ = bᵀ aᵀ.
@@ -187,7 +181,7 @@ pub(in crate::engine) fn soft_max(rows: &mut [f32], width: usize, scale: f32) {
 }
 
 /// Each row shifted and scaled to mean 0 and variance 1, then by `weight` and `bias`.
-pub(in crate::engine) fn layer_norm(out: &mut [f32], rows: &[f32], weight: &[f32], bias: &[f32]) {
+pub(super) fn layer_norm(out: &mut [f32], rows: &[f32], weight: &[f32], bias: &[f32]) {
     let width = weight.len();
     out.copy_from_slice(rows);
     each_row(
