@@ -10,7 +10,7 @@ use std::process::Command;
 /// One of three sessions fits, and so does the comparison of the model's q8_0 form with f16.
 const FOR_ONE_MB: u64 = 390;
 /// Two fit.
-const FOR_TWO_MB: u64 = 470;
+const FOR_TWO_MB: u64 = 430;
 
 fn limited(command: &mut Command, limit_mb: u64) {
     command.env("TRANSCRIPTORD_MEMORY_LIMIT_MB", limit_mb.to_string()).env("TRANSCRIPTORD_WORKERS", "3");

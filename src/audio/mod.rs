@@ -14,6 +14,8 @@ pub mod wav;
 pub mod windows;
 
 pub use probe::Wish;
+use std::collections::VecDeque;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Samples per second, everywhere behind this door.
@@ -28,6 +30,22 @@ pub trait Pcm: Send {
     ///
     /// Fails when the source breaks off in a way that loses sound; what was read before stays valid.
     fn read(&mut self, out: &mut Vec<f32>, max: usize) -> Result<usize, Error>;
+}
+
+/// Samples as they are kept while they wait, in 16 bits: what nearly all sound comes in, and half of the memory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kept(pub VecDeque<i16>);
+
+impl Kept {
+    /// What is beyond full scale becomes full scale.
+    pub fn extend(&mut self, samples: &[f32]) {
+        self.0.extend(samples.iter().map(|v| (v * 32_768.0).round() as i16));
+    }
+
+    /// As they were, right to 16 bits.
+    pub fn samples(&self, range: Range<usize>) -> Vec<f32> {
+        self.0.range(range).map(|v| f32::from(*v) / 32_768.0).collect()
+    }
 }
 
 /// Why there is no sound.

@@ -60,6 +60,8 @@ pub struct Part {
 pub enum Context {
     /// As much as there is sound, at least 10 s: what lies behind the sound costs time and tells nothing.
     Fitted,
+    /// At least 20 s: nearly as steady as the whole on short sounds.
+    Ample,
     /// All of it, as the model was trained: slower, steadier on short sounds.
     Whole,
 }
@@ -106,6 +108,12 @@ impl LanguageOdds {
 
     pub fn best(&self) -> Option<(Language, f32)> {
         self.0.first().copied()
+    }
+
+    /// By how much the best are ahead of the second.
+    pub fn lead(&self) -> f32 {
+        let at = |i: usize| self.0.get(i).map_or(0.0, |(_, p)| *p);
+        at(0) - at(1)
     }
 }
 

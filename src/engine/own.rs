@@ -6,10 +6,10 @@ use super::decoder::vocabulary::Vocabulary;
 use super::decoder::{Decoder, Desk, Rules, Said as Nodes, Sound as Attended};
 use super::encoder::{self, Encoder};
 use super::mel::Mel;
-use super::pass::{Decoded, PER_MS, POSITIONS, Pass, able, most_tokens, passes, positions};
+use super::pass::{Decoded, PER_MS, Pass, able, context, most_tokens, passes, positions};
 use super::times::{Loudness, Said};
 use super::whisper::as_prompt;
-use super::{Ask, Context, Error, Heard, LanguageOdds, Part, Session, Sound, pages, prompt};
+use super::{Ask, Error, Heard, LanguageOdds, Part, Session, Sound, pages, prompt};
 use crate::job::Task;
 use crate::language::Language;
 use std::path::Path;
@@ -66,7 +66,7 @@ impl Own {
         }
         self.last = None;
         // The encoder needs as much, and a session never has both.
-        self.nodes = Nodes::default();
+        (self.nodes, self.attended) = (Nodes::default(), Attended::default());
         let model = self.model.clone();
         let frames = 2 * positions;
         let mel = model.mel.frames(samples, frames);
@@ -95,10 +95,7 @@ impl Own {
     }
 
     fn pass(&mut self, samples: &[f32], ask: &Ask, stop: &AtomicBool) -> Result<Pass, Error> {
-        let context = match ask.context {
-            Context::Fitted => positions(samples.len()),
-            Context::Whole => POSITIONS,
-        };
+        let context = context(ask.context, samples.len());
         self.encode(samples, context, stop)?;
         let model = self.model.clone();
         let vocabulary = &model.decoder.vocabulary;

@@ -2,7 +2,7 @@
 
 use super::times::{Loudness, Said, place};
 use super::words::{Token, join};
-use super::{Ask, Error, Heard, Sound};
+use super::{Ask, Context, Error, Heard, Sound};
 use crate::job::Task;
 use crate::language::Language;
 use std::ops::Range;
@@ -18,6 +18,8 @@ const POSITION_STEP: usize = 64;
 const POSITIONS_ROUNDED: usize = 1472;
 /// Fewer positions make the decoder loop on short sounds (seen: one sentence three times over at 256).
 const POSITIONS_LEAST: usize = 512;
+/// Samples that [`Context::Ample`] has room for: 1024 positions.
+const AMPLE: usize = 1024 * PER_POSITION;
 /// A tail is decoded when this much speech lies behind the last time stamp.
 const TAIL_SPEECH: i64 = 400 * PER_MS;
 const TAIL_LEAD: i64 = 200 * PER_MS;
@@ -112,6 +114,15 @@ pub(super) fn positions(samples: usize) -> usize {
     if rounded > POSITIONS_ROUNDED { POSITIONS } else { rounded }
 }
 
+/// The positions that are looked at of so many samples.
+pub(super) fn context(context: Context, samples: usize) -> usize {
+    match context {
+        Context::Fitted => positions(samples),
+        Context::Ample => positions(samples.max(AMPLE)),
+        Context::Whole => POSITIONS,
+    }
+}
+
 /// As many tokens as so many samples can hold.
 pub(super) fn most_tokens(samples: usize) -> usize {
     FEWEST_TOKENS + samples / SAMPLES_A_TOKEN
@@ -130,6 +141,11 @@ mod tests {
         check(29_300, 1472);
         check(29_460, 1500);
         check(30_000, 1500);
+        let check = |of, ms: usize, expected| assert_eq!(context(of, ms * 16), expected, "{ms} ms");
+        check(Context::Fitted, 3_000, 512);
+        check(Context::Ample, 3_000, 1024);
+        check(Context::Ample, 25_000, 1280);
+        check(Context::Whole, 3_000, 1500);
     }
 
     #[test]

@@ -7,9 +7,9 @@
 use super::encoder::{Encoder, seat};
 use super::mel::Mel;
 use super::own::{Model, Own};
-use super::pass::{Decoded, PER_MS, POSITIONS, Pass, able, most_tokens, passes, positions};
+use super::pass::{Decoded, PER_MS, Pass, able, context, most_tokens, passes, positions};
 use super::times::{Loudness, Said};
-use super::{Ask, Context, Engine, Error, Heard, LanguageOdds, Part, Session, Sound, decoder, prompt};
+use super::{Ask, Engine, Error, Heard, LanguageOdds, Part, Session, Sound, decoder, prompt};
 use crate::job::Task;
 use crate::language::Language;
 use std::ffi::c_void;
@@ -59,6 +59,8 @@ impl Whisper {
         }
     }
 }
+
+pub use super::encoder::multiplies_bf16;
 
 /// Whether our decoder does the work; `gpu`: that of a GPU.
 pub fn is_own(gpu: bool) -> bool {
@@ -175,10 +177,7 @@ impl State {
     }
 
     fn pass(&mut self, samples: &[f32], ask: &Ask, stop: &AtomicBool) -> Result<Pass, Error> {
-        let context = match ask.context {
-            Context::Fitted => positions(samples.len()),
-            Context::Whole => POSITIONS,
-        };
+        let context = context(ask.context, samples.len());
         let watch = self.watch(samples, context, stop, 1);
         let strategy = match ask.beam {
             0 | 1 => SamplingStrategy::Greedy { best_of: 1 },

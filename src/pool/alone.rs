@@ -19,6 +19,9 @@ const SPEECHLESS: f32 = 0.55;
 /// Of a word or two, which noise alone can be, more is asked.
 pub(super) const FEW: usize = 3;
 const BELIEVED_OF_FEW: f32 = -0.3;
+/// But little where Whisper is sure that somebody speaks: of noise it never was.
+const SPOKEN: f32 = 0.1;
+const BELIEVED_OF_SPOKEN: f32 = -0.8;
 /// Below that, down to here, when another decoding says so much the same.
 const SAID_TWICE: f32 = -1.0;
 const AGREED: f32 = 0.6;
@@ -52,6 +55,7 @@ pub(super) fn hear(
     let made_up = made_up || heard.no_speech > SPEECHLESS;
     let believed = match heard.avg_logprob {
         _ if made_up || heard.words.is_empty() => false,
+        p if few && heard.no_speech < SPOKEN => p >= BELIEVED_OF_SPOKEN,
         p if p >= if few { BELIEVED_OF_FEW } else { BELIEVED } => true,
         p if p >= SAID_TWICE && !few => {
             let other = Ask { beam: if ask.beam > 1 { 1 } else { CAREFUL_BEAM }, ..ask.clone() };
@@ -93,4 +97,49 @@ pub(super) fn agreement(a: &[Word], b: &[Word]) -> f32 {
         }
     }
     2.0 * row[b.len()] as f32 / (a.len() + b.len()).max(1) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::scripted::Scripted;
+    use crate::engine::{Context, Engine, Heard, LanguageOdds};
+    use crate::job::Task;
+    use crate::language::Language;
+
+    /// The text with its mean log probability and the probability that nobody speaks.
+    fn check(text: &'static str, avg_logprob: f32, no_speech: f32, believed: bool) {
+        let engine = Scripted::new(LanguageOdds::default(), move |_, _, _| {
+            let word = |(i, text): (usize, &str)| {
+                let start_ms = i as i64 * 300;
+                Word { text: format!(" {text}"), start_ms, end_ms: start_ms + 250, p: 0.5 }
+            };
+            let words = text.split_whitespace().enumerate().map(word).collect();
+            Ok(Heard { words, no_speech, avg_logprob })
+        });
+        let ask = Ask {
+            language: Language::ENGLISH,
+            task: Task::Transcribe,
+            beam: CAREFUL_BEAM,
+            context: Context::Fitted,
+            prompt: None,
+            dice: true,
+        };
+        let samples = vec![0.1; 32_000];
+        let stretch = 3_200..16_000;
+        let speech = [stretch.clone()];
+        let sound = Sound { samples: &samples, speech: &speech };
+        let (mut session, stop) = (engine.session().unwrap(), AtomicBool::new(false));
+        let alone = hear(session.as_mut(), sound, &stretch, &ask, &stop).unwrap();
+        assert_eq!(alone.believed, believed, "{text}");
+    }
+
+    #[test]
+    fn few_words_are_believed_where_they_are_sure_or_somebody_surely_speaks() {
+        check("Goodbye.", -0.72, 0.06, true);
+        check("Goodbye.", -0.72, 0.2, false);
+        check("Goodbye.", -1.1, 0.03, false);
+        check("Goodbye.", -0.2, 0.4, true);
+        check("Goodbye.", -0.2, 0.6, false);
+    }
 }

@@ -46,7 +46,7 @@ pub fn job(priority: i64) -> Arc<Open> {
 }
 
 fn window(index: u32) -> Window {
-    Window { index, samples: vec![], map: TimeMap::new(vec![]), speech: vec![Span { start: 0, end: 1 }] }
+    Window::new(index, &[], TimeMap::new(vec![]), vec![Span { start: 0, end: 1 }])
 }
 
 fn english(board: &Board, open: &Arc<Open>, windows: std::ops::Range<u32>) {

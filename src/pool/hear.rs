@@ -59,7 +59,8 @@ pub fn hear(
     }
     let speech = window.speech_inside();
     let speech_ms = speech.iter().map(|s| s.end - s.start).sum::<i64>() / PER_MS;
-    let sound = Sound { samples: &window.samples, speech: &speech };
+    let samples = window.samples();
+    let sound = Sound { samples: &samples, speech: &speech };
     let mut ask = ask.clone();
     if spoken == Spoken::Found && speech_ms >= TELLING_MS {
         ask.language = language_of(session, sound.samples, ask.language)?;
@@ -76,9 +77,12 @@ pub fn hear(
         // What is plainly wrong may be the prompt's doing.
         let unsure = guard::doubt(&heard, speech_ms) == Some(Doubt::Unsure);
         let prompt = ask.prompt.clone().filter(|_| unsure);
-        // Translations and short sounds are steadier over the whole context; else what is encoded already serves as well.
-        let steadier = ask.task == Task::Translate || sound.samples.len() < SHORT;
-        let context = if steadier { Context::Whole } else { ask.context };
+        // Translations and short sounds are steadier over more context; else what is encoded already serves as well.
+        let context = match ask.task {
+            Task::Translate => Context::Whole,
+            Task::Transcribe if sound.samples.len() < SHORT => Context::Ample,
+            Task::Transcribe => ask.context,
+        };
         let careful = Ask { beam: CAREFUL_BEAM, context, prompt, ..ask.clone() };
         let second = look(session, sound, &careful, stop)?;
         heard = guard::better(heard, second, speech_ms);

@@ -28,6 +28,9 @@ const PROMPT_TOKENS: u64 = 224;
 const TOKEN_NAMES: u64 = 180;
 /// Tokens of the longest text of a window.
 const MOST_TOKENS: u64 = 220;
+/// Rows that the encoder works on at once.
+const BLOCK: u64 = 96;
+const MB: u64 = 1 << 20;
 /// Of our session all that is small.
 const STATE: u64 = 4_000_000;
 /// Biases and norms of a block, for each number of its width.
@@ -66,16 +69,21 @@ impl Needs {
             // A byte, and a scale for each 32 of them.
             _ => values + values / 8,
         };
-        // Keys and values of the sound, in f16, and what is thought of each token before and in a text.
-        let always = 4 * layers * text * POSITIONS + 3 * vocabulary * 4 + STATE;
+        // What is thought of each token before and in a text, and all that is small.
+        let always = 3 * vocabulary * 4 + STATE;
+        // Keys and values of the sound, in f16.
+        let attended = 4 * layers * text * POSITIONS;
+        // The encoder's rows, made ready too, while those are made of them.
+        let attending = attended + rows(width) * if whisper::multiplies_bf16() { 3 } else { 4 } / 2;
         // Keys and values of a token, in f32.
         let node = 8 * layers * text;
         let beams = BEAMS * (MOST_TOKENS * node + vocabulary * 4);
-        // The encoder's memory is given back before the decoder begins, and the nodes before the encoder does.
+        // The encoder's memory is given back before the decoder begins, and all of that before the encoder does.
+        let listener = encoder(header, width).max(attending);
         Needs {
             weights: matrices + vocabulary * TOKEN_NAMES + SMALL_PARTS * layers * text,
-            session: always + encoder(header, width).max(beams),
-            listener: always + encoder(header, width),
+            session: always + listener.max(attended + beams),
+            listener: always + listener,
             // Its node, its rows while it is gone through, and what it attends to.
             token: node + 64 * text + 8 * POSITIONS,
         }
@@ -86,7 +94,7 @@ impl Needs {
         let [width, text, layers] =
             [header.n_audio_state, header.n_text_state, header.n_text_layer].map(u64::from);
         let vocabulary = u64::from(header.n_vocab);
-        let rows = POSITIONS * width * 4;
+        let rows = rows(width);
         // Keys and values of the decoder, in f16.
         let cell = 4 * text * layers;
         let caches = cell * (SELF_CELLS + CROSS_CELLS) + 4 * width * CROSS_CELLS;
@@ -118,11 +126,22 @@ impl Needs {
     }
 }
 
-/// A run of our encoder: five matrices of the sound, one of weights as f32 and as in the file, a block of scores, and of
-/// the widest of each in bf16.
+/// A row of the encoder for each position, in f32.
+fn rows(width: u64) -> u64 {
+    POSITIONS * width * 4
+}
+
+/// A run of our encoder: first its convolutions, then its blocks, of which the MLP has the largest matrices.
 fn encoder(header: &Header, width: u64) -> u64 {
-    let rows = POSITIONS * width * 4;
-    7 * rows + 32 * width * width + 192 * POSITIONS * 4 + u64::from(header.n_mels) * 2 * POSITIONS * 4
+    let (rows, square) = (rows(width), width * width);
+    let sound = u64::from(header.n_mels) * 2 * POSITIONS * 4;
+    let convolutions = 3 * rows + 18 * square + sound + MB;
+    // Rows in bf16 or f32, the layers, queries, keys and values of a head or of four, and a block's scores and insides.
+    let blocks = match whisper::multiplies_bf16() {
+        true => 2 * rows + 20 * square + POSITIONS * 64 * 16 + BLOCK * (6 * POSITIONS + 24 * width),
+        false => 3 * rows + 42 * square + POSITIONS * 64 * 56 + BLOCK * (8 * POSITIONS + 32 * width),
+    };
+    sound + convolutions.max(blocks)
 }
 
 /// What a device takes without any model.
@@ -185,13 +204,11 @@ pub fn mb_above(bytes: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Needs, Short, allowed, base, fitting};
+    use super::{MB, Needs, Short, allowed, base, fitting};
     use crate::model::Header;
     use crate::model::{WeightType, samples};
     use crate::pool::setup::Setup;
     use crate::pool::setup::tests::setup;
-
-    const MB: u64 = 1 << 20;
 
     fn header(heads: u32, audio_layers: u32, text_layers: u32) -> Header {
         let sizes = Header {

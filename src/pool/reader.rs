@@ -1,7 +1,7 @@
 //! From a source to windows: decode, listen, cut. Knows nothing of who decodes the words. Holds a bounded stretch of sound.
 
 use crate::audio::windows::{Cut, Cutter, FRAME, LONGEST, Span, TimeMap};
-use crate::audio::{self, Opened, PER_MS, Pcm, onset, silences};
+use crate::audio::{self, Kept, Opened, PER_MS, Pcm, onset, silences};
 use crate::engine::{self, voice::Voice};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -14,13 +14,25 @@ const BLOCK: usize = 16_000;
 pub struct Window {
     /// From 0, in the order of time; the same for the same sound.
     pub index: u32,
-    pub samples: Vec<f32>,
+    pub(super) samples: Kept,
     pub map: TimeMap,
     /// Where speech is, in samples of the file; nowhere in a silence that is doubted.
     pub speech: Vec<Span>,
 }
 
 impl Window {
+    pub fn new(index: u32, samples: &[f32], map: TimeMap, speech: Vec<Span>) -> Window {
+        let mut kept = Kept::default();
+        kept.0.reserve_exact(samples.len());
+        kept.extend(samples);
+        Window { index, samples: kept, map, speech }
+    }
+
+    /// Its sound at 16 kHz, -1 to 1.
+    pub fn samples(&self) -> Vec<f32> {
+        self.samples.samples(0..self.samples.0.len())
+    }
+
     /// The detector heard speech in it.
     pub fn is_spoken(&self) -> bool {
         !self.speech.is_empty()
@@ -51,7 +63,7 @@ pub struct Reader {
     voice: Voice,
     cutter: Cutter,
     /// Samples of the file from `first` on.
-    held: VecDeque<f32>,
+    held: Kept,
     first: i64,
     cuts: VecDeque<Cut>,
     next_index: u32,
@@ -76,7 +88,7 @@ impl Reader {
             pcm: opened.pcm,
             voice: Voice::new()?,
             cutter,
-            held: VecDeque::new(),
+            held: Kept::default(),
             first: 0,
             cuts: VecDeque::new(),
             next_index: 0,
@@ -144,15 +156,15 @@ impl Reader {
     /// Takes the odds of the next frames; their samples are held.
     fn cut(&mut self, odds: Vec<f32>) {
         let from = (self.cutter.frames() * FRAME - self.first) as usize;
-        let held = self.held.make_contiguous();
-        let levels = held[from.min(held.len())..].chunks(FRAME as usize).map(silences::level);
+        let new = self.held.samples(from.min(self.held.0.len())..self.held.0.len());
+        let levels = new.chunks(FRAME as usize).map(silences::level);
         self.cuts.extend(self.cutter.push(odds.into_iter().zip(levels)));
     }
 
     /// Drops the samples that no later window needs.
     fn forget(&mut self) {
         let needed = self.cutter.needed_from().clamp(self.first, self.read);
-        self.held.drain(..(needed - self.first) as usize);
+        self.held.0.drain(..(needed - self.first) as usize);
         self.first = needed;
     }
 
@@ -160,14 +172,14 @@ impl Reader {
         let mut samples = Vec::with_capacity(LONGEST as usize);
         for piece in &cut.pieces {
             let from = (piece.start - self.first).max(0) as usize;
-            let to = ((piece.end - self.first).max(0) as usize).min(self.held.len());
-            samples.extend(self.held.range(from.min(to)..to));
+            let to = ((piece.end - self.first).max(0) as usize).min(self.held.0.len());
+            samples.extend(self.held.samples(from.min(to)..to));
         }
         let index = self.next_index;
         self.next_index += 1;
         let map = TimeMap::new(cut.pieces);
         let speech = refined(&samples, &map, cut.speech);
-        Window { index, samples, map, speech }
+        Window::new(index, &samples, map, speech)
     }
 }
 

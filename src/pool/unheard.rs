@@ -51,7 +51,7 @@ fn listen(
     spoken: Spoken,
     stop: &AtomicBool,
 ) -> Result<Option<Heard>, Error> {
-    let samples = &window.samples;
+    let samples = &window.samples();
     let Some(language) = language(session, samples, ask.language, spoken)? else { return Ok(None) };
     // Both decodings would agree on the prompt.
     let ask = unprompted(ask);
@@ -121,7 +121,7 @@ mod tests {
         });
         let samples = vec![0.1; 16_000 * 8];
         let span = Span { start: 160_000, end: 160_000 + samples.len() as i64 };
-        let window = Window { index: 0, samples, map: TimeMap::new(vec![span]), speech: vec![] };
+        let window = Window::new(0, &samples, TimeMap::new(vec![span]), vec![]);
         let (beam, context) = (1, Context::Fitted);
         let ask = Ask { language: english, task: Task::Transcribe, beam, context, prompt: None, dice: true };
         let mut session = engine.session().unwrap();

@@ -203,14 +203,21 @@ fn odds(shared: &Shared, open: &Open, windows: &[Arc<Window>]) -> Result<Languag
         return Ok(LanguageOdds::default());
     }
     let mut seat = shared.weights.for_languages(&open.stop)?;
-    let mut parts = Vec::new();
+    let length = |window: &Arc<Window>| window.speech.iter().map(|s| (s.end - s.start) as f32).sum::<f32>();
+    let (mut parts, mut told) = (Vec::new(), 0.0);
+    let mut rest: f32 = windows.iter().map(length).sum();
     for window in windows {
         if open.stop.load(Ordering::Relaxed) {
             return Err(Fault::Stopped);
         }
         let speech = window.speech_inside();
-        let odds = seat.detect(Sound { samples: &window.samples, speech: &speech })?;
-        parts.push((odds, speech.iter().map(|s| (s.end - s.start) as f32).sum()));
+        let odds = seat.detect(Sound { samples: &window.samples(), speech: &speech })?;
+        parts.push((odds, length(window)));
+        (told, rest) = (told + length(window), rest - length(window));
+        // Who waits for words does not wait for what could change nothing; an answer has the odds of all.
+        if open.job.kind == JobKind::Transcription && LanguageOdds::mean(&parts).lead() * told > rest {
+            break;
+        }
     }
     // A lane of its own means a session of its own only while it is needed.
     seat.dismiss();

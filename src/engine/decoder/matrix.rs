@@ -130,14 +130,6 @@ impl Store {
         Store(store)
     }
 
-    /// Becomes at least so large; what is in it then is of no use.
-    pub fn grow(&mut self, lines: usize) {
-        if self.0.len() < lines {
-            *self = Store::default();
-            *self = Store::new(lines);
-        }
-    }
-
     /// The bytes it takes.
     #[cfg(test)]
     pub fn size(&self) -> usize {

@@ -1,14 +1,15 @@
 //! What the decoder attends to of a sound. Knows nothing of tokens.
 
 use super::super::Error;
-use super::super::encoder::math::{Into, Right, View, add_to_rows, soft_max};
-use super::super::encoder::{HEAD, linear, weights};
+use super::super::encoder::math::{Into, add_to_rows, soft_max};
+use super::super::encoder::ready::{Columns, Reading, Rows};
+use super::super::encoder::{HEAD, group};
 use super::Decoder;
 use super::matrix::{self, Kind, Matrix, SIDE, Store};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
-/// What the decoder attends to of a sound: keys and values of every layer and head.
+/// What the decoder attends to of a sound: keys and values of every layer and head, in f16.
 #[derive(Default)]
 pub(in crate::engine) struct Sound {
     store: Store,
@@ -25,25 +26,29 @@ impl Decoder {
         let positions = rows.len() / width;
         sound.lay_out(self.blocks.len() * heads, positions)?;
         let Sound { store, keys, values, .. } = sound;
-        let (mut matrix, mut bytes) = (Vec::new(), weights::Room::default());
-        let (mut made, mut room) = (vec![0.0; rows.len()], Default::default());
-        for (layer, block) in self.blocks.iter().enumerate() {
+        let mut ready = Rows::default();
+        ready.shape(positions, width);
+        ready.put(0, 0, width, (rows, width));
+        let (mut layer, mut reading, mut made) = (Columns::default(), Reading::default(), Vec::new());
+        for (i, block) in self.blocks.iter().enumerate() {
             for name in ["key", "value"] {
                 let at = format!("{}.cross_attn.{name}", block.at);
-                self.weights.read(&format!("{at}.weight"), &mut bytes, &mut matrix)?;
-                let mut right = Right::new(linear(&matrix, width), &mut room);
-                right.product(&mut made, width, View::rows(rows, positions, width), Into::Instead);
-                if name == "value" {
-                    add_to_rows(&mut made, &self.weights.vector(&format!("{at}.bias"))?);
-                }
-                for head in 0..heads {
-                    let place = layer * heads + head;
-                    match name {
-                        "key" => {
-                            pack_keys(&made[head * HEAD..], width, positions, store.halves(&keys[place]))
-                        }
-                        _ => {
-                            pack_values(&made[head * HEAD..], width, positions, store.halves(&values[place]))
+                layer.read(&self.weights, &format!("{at}.weight"), &mut reading)?;
+                let bias = match name {
+                    "key" => vec![0.0; width],
+                    _ => self.weights.vector(&format!("{at}.bias"))?,
+                };
+                for first in (0..width).step_by(group()) {
+                    let group = first..width.min(first + group());
+                    let step = group.len();
+                    made.resize(positions * step, 0.0);
+                    layer.product(&mut made, step, (&ready, 0..positions), group.clone(), Into::Instead);
+                    add_to_rows(&mut made, &bias[group]);
+                    for head in (0..step).step_by(HEAD) {
+                        let (place, made) = (i * heads + (first + head) / HEAD, &made[head..]);
+                        match name {
+                            "key" => pack_keys(made, step, positions, store.halves(&keys[place])),
+                            _ => pack_values(made, step, positions, store.halves(&values[place])),
                         }
                     }
                 }
@@ -63,7 +68,7 @@ impl Sound {
             self.keys.push(Matrix::new(positions, HEAD, Kind::Half, &mut used)?);
             self.values.push(Matrix::new(HEAD, positions, Kind::Half, &mut used)?);
         }
-        self.store.grow(used);
+        self.store = Store::new(used);
         Ok(())
     }
 

@@ -4,11 +4,12 @@
 //! One instruction multiplies and adds twice as many numbers as in f32. bf16 has f32's range and eight bits of precision;
 //! Whisper's words are the same with it (engine tests compare).
 
-use super::math::{Into, View};
+use super::math::{Into, View, with_vectors};
 use super::pages;
+use std::ops::Range;
 
 /// Columns of a panel of the right matrix: two vectors.
-const PANEL: usize = 32;
+pub(super) const PANEL: usize = 32;
 
 /// A right matrix in panels of [`PANEL`] columns: for each two rows, a pair of values a column.
 #[derive(Default)]
@@ -19,7 +20,7 @@ pub(super) struct Panels {
 }
 
 /// True when this CPU multiplies bf16.
-pub(in crate::engine) fn is_here() -> bool {
+pub fn is_here() -> bool {
     #[cfg(target_arch = "x86_64")]
     return is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bf16");
     #[cfg(not(target_arch = "x86_64"))]
@@ -27,25 +28,37 @@ pub(in crate::engine) fn is_here() -> bool {
 }
 
 impl Panels {
+    /// Becomes a matrix of that shape, all zero.
+    pub fn shape(&mut self, rows: usize, columns: usize) {
+        (self.rows, self.columns) = (rows, columns);
+        let len = columns.div_ceil(PANEL) * self.of_panel();
+        self.pairs.clear();
+        pages::resize(&mut self.pairs, len, 0);
+    }
+
+    /// Pairs of a panel.
+    fn of_panel(&self) -> usize {
+        self.rows.div_ceil(2) * PANEL
+    }
+
+    /// Puts columns, which lie one behind the other, in place from that one on.
+    pub fn put_columns(&mut self, first: usize, data: &[f32]) {
+        let (rows, of_panel) = (self.rows, self.of_panel());
+        for (column, data) in (first..).zip(data.chunks_exact(rows)) {
+            let panel = &mut self.pairs[column / PANEL * of_panel..][..of_panel];
+            put_column(panel, column % PANEL, data);
+        }
+    }
+
     /// Takes the place of whatever was in it.
     pub fn fill(&mut self, b: View<'_>) {
-        (self.rows, self.columns) = (b.rows, b.columns);
-        let pairs = b.rows.div_ceil(2);
-        self.pairs.clear();
-        self.pairs.resize(b.columns.div_ceil(PANEL) * pairs * PANEL, 0);
-        for (panel, left) in self.pairs.chunks_exact_mut(pairs * PANEL).zip((0..b.columns).step_by(PANEL)) {
+        self.shape(b.rows, b.columns);
+        let of_panel = self.of_panel();
+        for (panel, left) in self.pairs.chunks_exact_mut(of_panel).zip((0..b.columns).step_by(PANEL)) {
             let columns = PANEL.min(b.columns - left);
             if b.row_step == 1 {
-                // A column lies in one piece: down it, pair by pair.
                 for column in 0..columns {
-                    let data = &b.data[(left + column) * b.column_step..][..b.rows];
-                    let (whole, rest) = data.as_chunks::<2>();
-                    for (pair, to) in whole.iter().zip(panel.iter_mut().skip(column).step_by(PANEL)) {
-                        *to = pair_of(pair[0], pair[1]);
-                    }
-                    if let ([last], true) = (rest, pairs > 0) {
-                        panel[(pairs - 1) * PANEL + column] = pair_of(*last, 0.0);
-                    }
+                    put_column(panel, column, &b.data[(left + column) * b.column_step..][..b.rows]);
                 }
                 continue;
             }
@@ -57,6 +70,16 @@ impl Panels {
                 }
             }
         }
+    }
+}
+
+/// A column that lies in one piece: down it, pair by pair.
+fn put_column(panel: &mut [u32], column: usize, data: &[f32]) {
+    let (whole, rest) = data.as_chunks::<2>();
+    let mut to = panel.iter_mut().skip(column).step_by(PANEL);
+    to.by_ref().zip(whole).for_each(|(to, pair)| *to = pair_of(pair[0], pair[1]));
+    if let ([last], Some(to)) = (rest, to.next()) {
+        *to = pair_of(*last, 0.0);
     }
 }
 
@@ -72,69 +95,59 @@ fn round(value: f32) -> u16 {
     ((bits + 0x7fff + (bits >> 16 & 1)) >> 16) as u16
 }
 
-/// The left matrix as pairs, row by row, the odd last column filled up with nothing.
-fn left(a: View<'_>, pairs: &mut Vec<u32>) {
-    let of_row = a.columns.div_ceil(2);
-    pages::resize(pairs, a.rows * of_row, 0);
-    for (row, to) in pairs.chunks_exact_mut(of_row).enumerate() {
-        let data = &a.data[row * a.row_step..];
-        if a.column_step == 1 {
-            let (whole, rest) = data[..a.columns].as_chunks::<2>();
-            to.iter_mut().zip(whole).for_each(|(to, pair)| *to = pair_of(pair[0], pair[1]));
-            if let [last] = rest {
-                to[of_row - 1] = pair_of(*last, 0.0);
+/// Puts rows of `width` numbers, which begin `step` apart, as pairs where rows are `of_row` pairs apart; the odd last of
+/// each is filled up with nothing.
+pub(super) fn put(pairs: &mut [u32], of_row: usize, width: usize, (numbers, step): (&[f32], usize)) {
+    with_vectors(
+        #[inline(always)]
+        || {
+            for (to, from) in pairs.chunks_mut(of_row).zip(numbers.chunks(step)) {
+                let (whole, rest) = from[..width].as_chunks::<2>();
+                to.iter_mut().zip(whole).for_each(|(to, pair)| *to = pair_of(pair[0], pair[1]));
+                if let [last] = rest {
+                    to[whole.len()] = pair_of(*last, 0.0);
+                }
             }
-            continue;
-        }
-        for (pair, to) in to.iter_mut().enumerate() {
-            let at = 2 * pair * a.column_step;
-            let second = if 2 * pair + 1 < a.columns { data[at + a.column_step] } else { 0.0 };
-            *to = pair_of(data[at], second);
-        }
-    }
+        },
+    );
 }
 
-/// As [`super::math::product`], with a right matrix in panels; `room` is for the left one.
+/// As [`super::math::product`], of rows in pairs with those columns of a right matrix in panels; the first begins a panel.
 ///
 /// Panics where that does, and on a CPU that does not multiply bf16.
 pub(super) fn product(
     out: &mut [f32],
     row_step: usize,
-    a: View<'_>,
+    a: &[u32],
     b: &Panels,
+    columns: Range<usize>,
     into: Into,
-    room: &mut Vec<u32>,
 ) {
     assert!(is_here(), "a CPU that multiplies bf16");
-    assert!(a.columns == b.rows && a.rows > 0 && b.columns > 0, "matrices that fit each other");
+    let pairs = b.rows.div_ceil(2);
+    let rows = a.len() / pairs.max(1);
+    assert!(rows > 0 && rows * pairs == a.len(), "matrices that fit each other");
     assert!(
-        (a.rows - 1) * row_step + b.columns <= out.len() && b.columns <= row_step,
+        columns.start.is_multiple_of(PANEL) && columns.end <= b.columns && !columns.is_empty(),
+        "columns of it"
+    );
+    assert!(
+        (rows - 1) * row_step + columns.len() <= out.len() && columns.len() <= row_step,
         "room for the product"
     );
     #[cfg(target_arch = "x86_64")]
-    {
-        let pairs = a.columns.div_ceil(2);
-        // SAFETY: the CPU has what the functions are compiled for; the sizes were asserted above.
-        unsafe {
-            kernels::left(a, room);
-            for (panel, left) in b.pairs.chunks_exact(pairs * PANEL).zip((0..b.columns).step_by(PANEL)) {
-                let columns = PANEL.min(b.columns - left);
-                kernels::panel(&mut out[left..], row_step, room, panel, columns, into == Into::Added);
-            }
-        }
+    for left in columns.clone().step_by(PANEL) {
+        let panel = &b.pairs[left / PANEL * b.of_panel()..][..b.of_panel()];
+        let (to, count) = (&mut out[left - columns.start..], PANEL.min(columns.end - left));
+        // SAFETY: the CPU has what the function is compiled for; the sizes were asserted above.
+        unsafe { kernels::panel(to, row_step, a, panel, count, into == Into::Added) };
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod kernels {
-    use super::{PANEL, View};
+    use super::PANEL;
     use std::arch::x86_64::*;
-
-    /// As its namesake outside, compiled for wide vectors.
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-    pub(super) fn left(a: View<'_>, pairs: &mut Vec<u32>) {
-        super::left(a, pairs);
-    }
 
     /// One panel's columns of all rows.
     ///
@@ -245,9 +258,11 @@ mod tests {
         panels.fill(right);
         let step = columns + 3;
         let mut out = vec![5.0; rows * step];
-        let mut room = Vec::new();
-        product(&mut out, step, View::rows(&a, rows, inner), &panels, Into::Instead, &mut room);
-        product(&mut out, step, View::rows(&a, rows, inner), &panels, Into::Added, &mut room);
+        let of_row = inner.div_ceil(2);
+        let mut left = vec![0; rows * of_row];
+        put(&mut left, of_row, inner, (&a, inner));
+        product(&mut out, step, &left, &panels, 0..columns, Into::Instead);
+        product(&mut out, step, &left, &panels, 0..columns, Into::Added);
         let exact = |v: f32| f64::from(f32::from_bits(u32::from(round(v)) << 16));
         for row in 0..rows {
             for column in 0..columns {

@@ -3,7 +3,6 @@
 //! What is not a matrix product is written so that the compiler makes vector code of it, and compiled for each
 //! level of the CPU's vector instructions; the one at hand is chosen at run time (`pulp`, as `gemm` itself does).
 
-use super::half::{self, Panels};
 use super::plain;
 use gemm_common::Parallelism;
 use pulp::{Arch, Simd, WithSimd};
@@ -54,37 +53,6 @@ impl<'a> View<'a> {
 pub(in crate::engine) enum Into {
     Instead,
     Added,
-}
-
-/// What products in bf16 work in, kept from one to the next.
-#[derive(Default)]
-pub(in crate::engine) struct Room {
-    panels: Panels,
-    left: Vec<u32>,
-}
-
-/// A right matrix made ready for products: as it is, or in bf16 where the CPU multiplies that.
-pub(in crate::engine) enum Right<'a> {
-    Plain(View<'a>),
-    Half(&'a mut Room),
-}
-
-impl<'a> Right<'a> {
-    pub fn new(b: View<'a>, room: &'a mut Room) -> Right<'a> {
-        if !half::is_here() {
-            return Right::Plain(b);
-        }
-        room.panels.fill(b);
-        Right::Half(room)
-    }
-
-    /// `out = a b` or `out += a b`; see [`product`].
-    pub fn product(&mut self, out: &mut [f32], row_step: usize, a: View<'_>, into: Into) {
-        match self {
-            Right::Plain(b) => product(out, row_step, a, *b, into),
-            Right::Half(Room { panels, left }) => half::product(out, row_step, a, panels, into, left),
-        }
-    }
 }
 
 /// `out = a b` or `out += a b`; the rows of `out` are `row_step` apart. On the caller's thread.
@@ -178,6 +146,22 @@ pub(in crate::engine) fn soft_max(rows: &mut [f32], width: usize, scale: f32) {
             row.iter_mut().for_each(|v| *v *= part);
         },
     );
+}
+
+/// e to the power of each number less the greatest of its row, in place; gives the sum of the row.
+pub(super) fn powers(row: &mut [f32]) -> f32 {
+    let (mut all, width) = (0.0, row.len().max(1));
+    each_row(
+        row,
+        width,
+        #[inline(always)]
+        |row| {
+            let most = greatest(row);
+            row.iter_mut().for_each(|v| *v = exp(*v - most));
+            all = sum(row, |v| v);
+        },
+    );
+    all
 }
 
 /// Each row shifted and scaled to mean 0 and variance 1, then by `weight` and `bias`.

@@ -2,25 +2,28 @@
 //!
 //! whisper.cpp's own runs its matrices at a third of what the CPU can do, and keeps a whole graph of buffers for each
 //! session. Here the products are done by `half` (bf16) where the CPU multiplies that, else by `gemm` (f32, kernels for
-//! AVX-512, AVX2 and NEON chosen at run time), else by `plain`; weights are turned to f32 one matrix at a time, and
-//! attention is worked on a block of rows at a time.
+//! AVX-512, AVX2 and NEON chosen at run time), else by `plain`; weights are read from the file each time they are used, and
+//! attention and MLP are worked on a block of rows at a time: what is between two products stays in the cache, and a run
+//! needs little more memory than its result three times over.
 
 mod half;
 pub(super) mod math;
 mod plain;
+pub(super) mod ready;
 pub(super) mod seat;
 pub(super) mod weights;
 
 use super::{Error, Part, pages};
-pub(super) use half::is_here as multiplies_bf16;
-use math::{Into, Right, Room, View, add_to_rows, gelu, layer_norm, product, soft_max};
+pub use half::is_here as multiplies_bf16;
+use math::{Into, View, add_to_rows, gelu, layer_norm, powers, product};
+use ready::{Columns, Reading, Rows};
 use std::path::Path;
 use weights::Weights;
 
 /// Width of an attention head in every Whisper.
 pub(super) const HEAD: usize = 64;
-/// Rows of the attention that are worked on at once: their scores stay in the cache.
-const BLOCK: usize = 192;
+/// Rows of the attention and of the MLP that are worked on at once: their scores and insides stay in the cache.
+const BLOCK: usize = 96;
 /// Taps of both convolutions.
 const TAPS: usize = 3;
 
@@ -73,19 +76,28 @@ struct Conv {
 /// What one run works in.
 #[derive(Default)]
 pub(super) struct Desk {
-    /// A matrix of weights as f32, and its bytes.
+    reading: Reading,
+    /// A convolution's weights as f32, and their bytes.
     matrix: Vec<f32>,
     bytes: weights::Room,
-    /// The sound with a frame of nothing at each end, then the first convolution's result with the same.
+    /// The sound with a frame of nothing at each end.
     sound: Vec<f32>,
-    /// Four rows' widths a position: queries, keys, values and heads, or the inside of the MLP.
+    /// The first convolution's result with the same, then the inside of the MLP for a block of rows.
     wide: Vec<f32>,
-    /// The residual stream after a norm.
-    normed: Vec<f32>,
+    /// A block of the residual stream after a norm, and all of it made ready.
+    block: Vec<f32>,
+    normed: Rows,
+    /// Queries, keys and values of a head, the four layers that they and the result are made with (the first two are
+    /// those of the MLP after them), and what all heads say.
+    made: [Vec<f32>; 3],
+    layers: [Columns; 4],
+    heads: Rows,
+    queries: Rows,
+    keys: Columns,
+    values: Columns,
+    /// Scores of a block, and the shares that they become.
     scores: Vec<f32>,
-    /// What products work in.
-    room: Room,
-    other_room: Room,
+    shares: Rows,
 }
 
 impl Encoder {
@@ -153,6 +165,8 @@ impl Encoder {
             )));
         }
         self.convolve(desk, mel, frames, rows)?;
+        // Its matrices are larger than all that comes after them.
+        *desk = Desk::default();
         for block in &self.blocks {
             if stop() {
                 return Ok(());
@@ -160,9 +174,11 @@ impl Encoder {
             self.attend(desk, block, rows)?;
             self.think(desk, block, rows)?;
         }
-        desk.normed.resize(rows.len(), 0.0);
-        self.last.apply(&mut desk.normed, rows);
-        rows.copy_from_slice(&desk.normed);
+        for rows in rows.chunks_mut(BLOCK * self.width) {
+            desk.block.resize(rows.len(), 0.0);
+            self.last.apply(&mut desk.block, rows);
+            rows.copy_from_slice(&desk.block);
+        }
         Ok(())
     }
 
@@ -207,76 +223,102 @@ impl Encoder {
     }
 
     fn attend(&self, desk: &mut Desk, block: &Block, rows: &mut [f32]) -> Result<(), Error> {
-        let (width, len) = (self.width, rows.len());
-        let positions = len / width;
-        pages::resize(&mut desk.normed, len, 0.0);
-        pages::resize(&mut desk.wide, 4 * len, 0.0);
-        block.before_attention.apply(&mut desk.normed, rows);
-        let none = vec![0.0; width];
-        let (inputs, heads) = desk.wide.split_at_mut(3 * len);
-        for (to, (name, bias)) in inputs.chunks_exact_mut(len).zip([
-            ("query", &block.query),
-            ("key", &none),
-            ("value", &block.value),
-        ]) {
-            let name = format!("{}.attn.{name}.weight", block.at);
-            self.weights.read(&name, &mut desk.bytes, &mut desk.matrix)?;
-            let normed = View::rows(&desk.normed, positions, width);
-            let mut weights = Right::new(linear(&desk.matrix, width), &mut desk.room);
-            weights.product(to, width, normed, Into::Instead);
-            add_to_rows(to, bias);
+        let width = self.width;
+        let positions = rows.len() / width;
+        let Desk { normed, made, heads, keys, values, .. } = desk;
+        normed.shape(positions, width);
+        heads.shape(positions, width);
+        desk.queries.shape(positions, HEAD);
+        for (i, rows) in rows.chunks(BLOCK * width).enumerate() {
+            desk.block.resize(rows.len(), 0.0);
+            block.before_attention.apply(&mut desk.block, rows);
+            normed.put(i * BLOCK, 0, width, (&desk.block, width));
         }
-        let (queries, rest) = inputs.split_at(len);
-        let (keys, values) = rest.split_at(len);
+        for (layer, name) in desk.layers.iter_mut().zip(["query", "key", "value", "out"]) {
+            layer.read(&self.weights, &format!("{}.attn.{name}.weight", block.at), &mut desk.reading)?;
+        }
+        let none = vec![0.0; width];
         let scale = 1.0 / (HEAD as f32).sqrt();
-        // The scores of a block stay in the cache; the keys and values of a head are made ready once.
-        for head in (0..width).step_by(HEAD) {
-            let of_head = |data, rows| View { data, rows, columns: HEAD, row_step: width, column_step: 1 };
-            let mut keys = Right::new(of_head(&keys[head..], positions).transposed(), &mut desk.room);
-            let mut values = Right::new(of_head(&values[head..], positions), &mut desk.other_room);
-            for from in (0..positions).step_by(BLOCK) {
-                let count = BLOCK.min(positions - from);
-                let at = from * width + head;
-                desk.scores.resize(count * positions, 0.0);
-                keys.product(&mut desk.scores, positions, of_head(&queries[at..], count), Into::Instead);
-                soft_max(&mut desk.scores, positions, scale);
-                let shares = View::rows(&desk.scores, count, positions);
-                values.product(&mut heads[at..], width, shares, Into::Instead);
+        for first in (0..width).step_by(group()) {
+            let group = first..width.min(first + group());
+            let step = group.len();
+            for ((to, layer), bias) in
+                made.iter_mut().zip(&desk.layers).zip([&block.query, &none, &block.value])
+            {
+                to.resize(positions * step, 0.0);
+                layer.product(to, step, (normed, 0..positions), group.clone(), Into::Instead);
+                add_to_rows(to, &bias[group.clone()]);
+            }
+            made[0].iter_mut().for_each(|v| *v *= scale);
+            // The scores of a block stay in the cache; the keys and values of a head are made ready once.
+            for head in (0..step).step_by(HEAD) {
+                desk.queries.put(0, 0, HEAD, (&made[0][head..], step));
+                keys.take((&made[1][head..], step), HEAD, true);
+                values.take((&made[2][head..], step), HEAD, false);
+                for from in (0..positions).step_by(BLOCK) {
+                    let count = BLOCK.min(positions - from);
+                    desk.scores.resize(count * positions, 0.0);
+                    desk.block.resize(count * HEAD, 0.0);
+                    desk.shares.shape(count, positions);
+                    let queries = (&desk.queries, from..from + count);
+                    keys.product(&mut desk.scores, positions, queries, 0..positions, Into::Instead);
+                    let mut sums = [0.0; BLOCK];
+                    for ((i, row), sum) in desk.scores.chunks_exact_mut(positions).enumerate().zip(&mut sums)
+                    {
+                        *sum = powers(row);
+                        desk.shares.put(i, 0, positions, (row, positions));
+                    }
+                    values.product(&mut desk.block, HEAD, (&desk.shares, 0..count), 0..HEAD, Into::Instead);
+                    for (row, sum) in desk.block.chunks_exact_mut(HEAD).zip(sums) {
+                        row.iter_mut().for_each(|v| *v /= sum);
+                    }
+                    heads.put(from, first + head, HEAD, (&desk.block, HEAD));
+                }
             }
         }
-        self.weights.read(&format!("{}.attn.out.weight", block.at), &mut desk.bytes, &mut desk.matrix)?;
-        let mut weights = Right::new(linear(&desk.matrix, width), &mut desk.room);
-        weights.product(rows, width, View::rows(heads, positions, width), Into::Added);
+        desk.layers[3].product(rows, width, (heads, 0..positions), 0..width, Into::Added);
         add_to_rows(rows, &block.out);
         Ok(())
     }
 
     fn think(&self, desk: &mut Desk, block: &Block, rows: &mut [f32]) -> Result<(), Error> {
-        let (width, inner) = (self.width, 4 * self.width);
-        let positions = rows.len() / width;
-        block.before_mlp.apply(&mut desk.normed, rows);
-        self.weights.read(&format!("{}.mlp.0.weight", block.at), &mut desk.bytes, &mut desk.matrix)?;
-        let normed = View::rows(&desk.normed, positions, width);
-        let mut weights = Right::new(linear(&desk.matrix, width), &mut desk.room);
-        weights.product(&mut desk.wide, inner, normed, Into::Instead);
-        add_to_rows(&mut desk.wide, &block.inner);
-        gelu(&mut desk.wide);
-        self.weights.read(&format!("{}.mlp.2.weight", block.at), &mut desk.bytes, &mut desk.matrix)?;
-        let thought = View::rows(&desk.wide, positions, inner);
-        let mut weights = Right::new(linear(&desk.matrix, inner), &mut desk.room);
-        weights.product(rows, width, thought, Into::Added);
-        add_to_rows(rows, &block.outer);
+        let (width, inside) = (self.width, 4 * self.width);
+        for (layer, name) in desk.layers.iter_mut().zip(["0", "2"]) {
+            layer.read(&self.weights, &format!("{}.mlp.{name}.weight", block.at), &mut desk.reading)?;
+        }
+        for rows in rows.chunks_mut(BLOCK * width) {
+            let count = rows.len() / width;
+            desk.block.resize(rows.len(), 0.0);
+            block.before_mlp.apply(&mut desk.block, rows);
+            desk.normed.shape(count, width);
+            desk.normed.put(0, 0, width, (&desk.block, width));
+            desk.wide.resize(count * inside, 0.0);
+            desk.layers[0].product(
+                &mut desk.wide,
+                inside,
+                (&desk.normed, 0..count),
+                0..inside,
+                Into::Instead,
+            );
+            add_to_rows(&mut desk.wide, &block.inner);
+            gelu(&mut desk.wide);
+            desk.heads.shape(count, inside);
+            desk.heads.put(0, 0, inside, (&desk.wide, inside));
+            desk.layers[1].product(rows, width, (&desk.heads, 0..count), 0..width, Into::Added);
+            add_to_rows(rows, &block.outer);
+        }
         Ok(())
     }
 }
 
+/// Numbers of a row whose keys and values are made at once: a head, or some where each product makes its matrices ready
+/// anew (`gemm`).
+pub(super) fn group() -> usize {
+    if multiplies_bf16() { HEAD } else { 4 * HEAD }
+}
+
 /// Norms 2 × 2, attention 4 matrices and 3 biases, MLP 2 × 2.
 const PARTS_OF_A_BLOCK: usize = 15;
-
-/// A layer's matrix, a row for each output, as it is multiplied with.
-pub(super) fn linear(matrix: &[f32], inputs: usize) -> View<'_> {
-    View::rows(matrix, matrix.len() / inputs, inputs).transposed()
-}
 
 /// One tap of a convolution's weights (`[outputs][inputs][taps]`).
 fn tap_of(matrix: &[f32], tap: usize, inputs: usize, outputs: usize) -> View<'_> {

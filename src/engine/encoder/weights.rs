@@ -1,6 +1,7 @@
 //! A model's weights where they lie, in the model file. Knows the format of no file: it is told the places.
 
 use super::super::{Error, Part};
+use std::collections::HashMap;
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -11,7 +12,7 @@ use whisper_rs::whisper_rs_sys;
 /// is short, and comes back from the disk.
 pub(in crate::engine) struct Weights {
     file: File,
-    parts: Vec<Part>,
+    parts: HashMap<String, Part>,
 }
 
 impl Weights {
@@ -22,13 +23,15 @@ impl Weights {
         let bytes = file.metadata().map_err(|e| failed(e.to_string()))?.len();
         match parts.iter().find(|part| part.place.end as u64 > bytes) {
             Some(part) => Err(failed(format!("it ends inside {}", part.name))),
-            None => Ok(Weights { file, parts }),
+            None => {
+                Ok(Weights { file, parts: parts.into_iter().map(|part| (part.name.clone(), part)).collect() })
+            }
         }
     }
 
     /// How many parts have names that begin so.
     pub fn count(&self, prefix: &str) -> usize {
-        self.parts.iter().filter(|part| part.name.starts_with(prefix)).count()
+        self.parts.keys().filter(|name| name.starts_with(prefix)).count()
     }
 
     /// The lengths of a part's sides, outermost first.
@@ -104,10 +107,7 @@ impl Weights {
     }
 
     fn part(&self, name: &str) -> Result<&Part, Error> {
-        self.parts
-            .iter()
-            .find(|part| part.name == name)
-            .ok_or_else(|| Error::Failed(format!("no {name} in the model")))
+        self.parts.get(name).ok_or_else(|| Error::Failed(format!("no {name} in the model")))
     }
 }
 
