@@ -34,12 +34,28 @@ pub trait Pcm: Send {
 
 /// Samples as they are kept while they wait, in 16 bits: what nearly all sound comes in, and half of the memory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Kept(pub VecDeque<i16>);
+pub struct Kept(VecDeque<i16>);
 
 impl Kept {
-    /// What is beyond full scale becomes full scale.
+    /// Keeps these, without room for more.
+    pub fn of(samples: &[f32]) -> Kept {
+        let mut kept = Kept(VecDeque::with_capacity(samples.len()));
+        kept.extend(samples);
+        kept
+    }
+
+    /// Keeps more behind the others. What is beyond full scale becomes full scale.
     pub fn extend(&mut self, samples: &[f32]) {
         self.0.extend(samples.iter().map(|v| (v * 32_768.0).round() as i16));
+    }
+
+    /// Forgets the first `count`.
+    pub fn forget(&mut self, count: usize) {
+        self.0.drain(..count.min(self.0.len()));
+    }
+
+    pub fn count(&self) -> usize {
+        self.0.len()
     }
 
     /// As they were, right to 16 bits.
@@ -136,4 +152,23 @@ pub fn missing_tools() -> Vec<String> {
     let ffmpeg = missing("ffmpeg", ffmpeg_sidecar::paths::ffmpeg_path());
     let ffprobe = missing("ffprobe", ffmpeg_sidecar::ffprobe::ffprobe_path());
     ffmpeg.into_iter().chain(ffprobe).collect()
+}
+
+#[cfg(test)]
+mod kept {
+    use super::Kept;
+
+    #[test]
+    fn samples_come_back_as_they_were_and_none_beyond_full_scale() {
+        let mut kept = Kept::of(&[0.5, -1.0, 1.0 / 32_768.0]);
+        assert_eq!(kept.samples(0..3), [0.5, -1.0, 1.0 / 32_768.0]);
+        kept.extend(&[1.0, 1.5, -2.0, f32::NAN, f32::INFINITY, 0.3]);
+        let most = 32_767.0 / 32_768.0;
+        assert_eq!(kept.samples(3..8), [most, most, -1.0, 0.0, most]);
+        assert!((kept.samples(8..9)[0] - 0.3).abs() < 1.0 / 32_768.0);
+        kept.forget(8);
+        assert_eq!(kept.count(), 1);
+        kept.forget(9);
+        assert_eq!(kept.count(), 0);
+    }
 }

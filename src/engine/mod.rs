@@ -3,7 +3,7 @@
 //! `whisper`, `own`, `trial`, `kernels`, `voice` and the encoder's `seat` and `weights` alone know whisper_rs. Times in here are milliseconds from the first sample given.
 
 mod decoder;
-mod encoder;
+pub mod encoder;
 mod kernels;
 mod mel;
 mod own;
@@ -79,8 +79,9 @@ pub struct Sound<'a> {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Heard {
     pub words: Vec<Word>,
-    /// Whisper's probability that nobody speaks, the highest of the segments, 0 to 1.
-    pub no_speech: f32,
+    /// Whisper's probability that nobody speaks, the highest of the passes, 0 to 1. None from whisper.cpp: what it calls so is
+    /// read behind another token, and next to 0 on noise too.
+    pub no_speech: Option<f32>,
     /// Mean log probability of the tokens; 0 without any.
     pub avg_logprob: f32,
 }
@@ -110,10 +111,12 @@ impl LanguageOdds {
         self.0.first().copied()
     }
 
-    /// By how much the best are ahead of the second.
-    pub fn lead(&self) -> f32 {
-        let at = |i: usize| self.0.get(i).map_or(0.0, |(_, p)| *p);
-        at(0) - at(1)
+    /// Whether samples of `rest` more, of whatever language, could not change which is the best of all.
+    pub fn is_settled(parts: &[(LanguageOdds, f32)], rest: f32) -> bool {
+        let told: f32 = parts.iter().map(|(_, weight)| weight).sum();
+        let mean = LanguageOdds::mean(parts);
+        let at = |i: usize| mean.0.get(i).map_or(0.0, |(_, p)| *p);
+        (at(0) - at(1)) * told > rest
     }
 }
 
@@ -149,5 +152,36 @@ pub trait Session: Send {
     /// As much of the end of a prompt as there is room for, in whole words.
     fn fitting<'p>(&self, prompt: &'p str) -> &'p str {
         prompt
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Language, LanguageOdds};
+
+    #[test]
+    fn a_language_is_settled_when_no_rest_could_change_it() {
+        let odds = |english: f32| {
+            LanguageOdds::mean(&[(
+                LanguageOdds(vec![(Language::ENGLISH, english), ("ja".parse().unwrap(), 1.0 - english)]),
+                1.0,
+            )])
+        };
+        let check = |parts: &[(f32, f32)], rest: f32, expected: bool| {
+            let parts: Vec<_> = parts.iter().map(|&(p, weight)| (odds(p), weight)).collect();
+            assert_eq!(LanguageOdds::is_settled(&parts, rest), expected, "{parts:?}, {rest}");
+            let best = LanguageOdds::mean(&parts).best().map(|(l, _)| l);
+            // The rest speaks for the other with all its weight.
+            let against = if best == Some(Language::ENGLISH) { 0.0 } else { 1.0 };
+            let all: Vec<_> = parts.into_iter().chain([(odds(against), rest)]).collect();
+            assert_eq!(LanguageOdds::mean(&all).best().map(|(l, _)| l) == best, expected);
+        };
+        check(&[(0.95, 25.0)], 20.0, true);
+        check(&[(0.85, 25.0)], 20.0, false);
+        check(&[(0.95, 20.0)], 40.0, false);
+        check(&[(0.95, 20.0), (0.9, 20.0)], 20.0, true);
+        check(&[(0.1, 20.0), (0.9, 20.0)], 20.0, false);
+        check(&[(0.1, 20.0), (0.2, 20.0)], 20.0, true);
+        assert!(!LanguageOdds::is_settled(&[], 1.0));
     }
 }

@@ -73,7 +73,7 @@ impl Own {
         let mut rows = Vec::new();
         pages::resize(&mut rows, positions * model.encoder.width(), 0.0);
         let stopped = || stop.load(Ordering::Relaxed);
-        model.encoder.run(&mut encoder::Desk::default(), &mel, frames, &mut rows, stopped)?;
+        model.encoder.run(&mel, frames, &mut rows, stopped)?;
         drop(mel);
         if stopped() {
             return Err(Error::Stopped);
@@ -172,7 +172,7 @@ impl Session for Own {
 
 /// The segments between the time stamps.
 fn collect(found: &Found, vocabulary: &Vocabulary, sound_ms: i64, loudness: &Loudness) -> Pass {
-    let mut pass = Pass { no_speech: found.no_speech, ..Pass::default() };
+    let mut pass = Pass { no_speech: Some(found.no_speech), ..Pass::default() };
     let last = found.text.iter().enumerate().rfind(|(_, c)| vocabulary.is_stamp(c.id));
     let last = last.filter(|(at, c)| *at > 0 && c.id > vocabulary.first_stamp);
     // Text behind the last stamp has no end: it is gone over again from there on. So is what lies behind a stamp that

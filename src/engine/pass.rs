@@ -34,7 +34,8 @@ const SAMPLES_A_TOKEN: usize = 800;
 #[derive(Default)]
 pub(super) struct Pass {
     pub tokens: Vec<Token>,
-    pub no_speech: f32,
+    /// The probability that nobody speaks, from who can tell.
+    pub no_speech: Option<f32>,
     pub logprob_sum: f32,
     /// The last time stamp, in samples, when it was not at the end.
     pub stopped_at: Option<i64>,
@@ -80,12 +81,12 @@ pub(super) fn passes(
     let (mut logprob, mut count, mut from) = (0.0, 0usize, 0i64);
     for _ in 0..=TAILS {
         let pass = pass(sound.samples.get(from as usize..).unwrap_or_default())?;
-        if from > 0 && pass.no_speech > SPEECHLESS {
+        if from > 0 && pass.no_speech.is_some_and(|p| p > SPEECHLESS) {
             break;
         }
         logprob += pass.logprob_sum;
         count += pass.tokens.len();
-        heard.no_speech = heard.no_speech.max(pass.no_speech);
+        heard.no_speech = heard.no_speech.into_iter().chain(pass.no_speech).reduce(f32::max);
         let mut words = join(&pass.tokens, ask.language.is_unspaced());
         for word in &mut words {
             word.start_ms += from / PER_MS;

@@ -60,8 +60,6 @@ impl Whisper {
     }
 }
 
-pub use super::encoder::multiplies_bf16;
-
 /// Whether our decoder does the work; `gpu`: that of a GPU.
 pub fn is_own(gpu: bool) -> bool {
     !gpu && decoder::is_here()
@@ -223,7 +221,6 @@ impl State {
         let mut pass = Pass::default();
         let mut last = 0;
         for segment in self.state.iter().flat_map(WhisperState::as_iter) {
-            pass.no_speech = pass.no_speech.max(segment.no_speech_probability());
             last = segment.end_timestamp() * 10 * PER_MS;
             let tokens = (0..segment.n_tokens()).filter_map(|i| segment.get_token(i)).filter_map(|token| {
                 let data = token.token_data();

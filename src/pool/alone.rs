@@ -52,10 +52,10 @@ pub(super) fn hear(
     let speech_ms = (stretch.end - stretch.start) / PER_MS;
     let made_up = guard::doubt(&heard, speech_ms).is_some_and(|d| d != Doubt::Unsure);
     let few = heard.words.len() < FEW;
-    let made_up = made_up || heard.no_speech > SPEECHLESS;
+    let made_up = made_up || heard.no_speech.is_some_and(|p| p > SPEECHLESS);
     let believed = match heard.avg_logprob {
         _ if made_up || heard.words.is_empty() => false,
-        p if few && heard.no_speech < SPOKEN => p >= BELIEVED_OF_SPOKEN,
+        p if few && heard.no_speech.is_some_and(|p| p < SPOKEN) => p >= BELIEVED_OF_SPOKEN,
         p if p >= if few { BELIEVED_OF_FEW } else { BELIEVED } => true,
         p if p >= SAID_TWICE && !few => {
             let other = Ask { beam: if ask.beam > 1 { 1 } else { CAREFUL_BEAM }, ..ask.clone() };
@@ -108,7 +108,8 @@ mod tests {
     use crate::language::Language;
 
     /// The text with its mean log probability and the probability that nobody speaks.
-    fn check(text: &'static str, avg_logprob: f32, no_speech: f32, believed: bool) {
+    fn check(text: &'static str, avg_logprob: f32, no_speech: impl Into<Option<f32>>, believed: bool) {
+        let no_speech = no_speech.into();
         let engine = Scripted::new(LanguageOdds::default(), move |_, _, _| {
             let word = |(i, text): (usize, &str)| {
                 let start_ms = i as i64 * 300;
@@ -139,6 +140,8 @@ mod tests {
         check("Goodbye.", -0.72, 0.06, true);
         check("Goodbye.", -0.72, 0.2, false);
         check("Goodbye.", -1.1, 0.03, false);
+        check("Goodbye.", -0.72, None, false);
+        check("Goodbye.", -0.2, None, true);
         check("Goodbye.", -0.2, 0.4, true);
         check("Goodbye.", -0.2, 0.6, false);
     }

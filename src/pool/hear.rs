@@ -25,6 +25,8 @@ const MISSED_BESIDE_MS: i64 = 1_100;
 const SHORT: usize = 160_000;
 /// Stretches a window that are tried.
 const STRETCHES: usize = 3;
+/// From this mean log probability on a first look is good enough; below it more beams often know a name better.
+const SURE: f32 = -0.12;
 /// A window whose mean log probability is below this is left in doubt.
 const BELIEVED: f32 = -0.6;
 
@@ -67,23 +69,27 @@ pub fn hear(
     }
     let ask = &ask;
     let mut heard = look(session, sound, ask, stop)?;
-    let again = match guard::doubt(&heard, speech_ms) {
-        None => false,
-        // Of a translation the decoder is never sure, and beams make it no better (measured in four languages).
-        Some(Doubt::Unsure) => preset != Preset::Fast && ask.task == Task::Transcribe,
+    let doubt = guard::doubt(&heard, speech_ms);
+    // Of a translation the decoder is never sure, and beams make it no better (measured in four languages).
+    let careful = preset != Preset::Fast && ask.task == Task::Transcribe;
+    let again = match doubt {
+        None => careful && !heard.words.is_empty() && heard.avg_logprob < SURE,
+        Some(Doubt::Unsure) => careful,
         Some(_) => true,
     };
     if again {
         // What is plainly wrong may be the prompt's doing.
-        let unsure = guard::doubt(&heard, speech_ms) == Some(Doubt::Unsure);
-        let prompt = ask.prompt.clone().filter(|_| unsure);
+        let prompt = ask.prompt.clone().filter(|_| matches!(doubt, None | Some(Doubt::Unsure)));
         // Translations and short sounds are steadier over more context; else what is encoded already serves as well.
         let context = match ask.task {
             Task::Translate => Context::Whole,
-            Task::Transcribe if sound.samples.len() < SHORT => Context::Ample,
+            Task::Transcribe if doubt.is_some() && sound.samples.len() < SHORT => Context::Ample,
             Task::Transcribe => ask.context,
         };
-        let careful = Ask { beam: CAREFUL_BEAM, context, prompt, ..ask.clone() };
+        // The same again would say the same.
+        let same = context == ask.context && ask.beam == CAREFUL_BEAM;
+        let beam = if same { 1 } else { CAREFUL_BEAM };
+        let careful = Ask { beam, context, prompt, ..ask.clone() };
         let second = look(session, sound, &careful, stop)?;
         heard = guard::better(heard, second, speech_ms);
     }

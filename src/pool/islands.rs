@@ -239,9 +239,9 @@ mod tests {
             let Part(seconds, _, _, (text, logprob, language)) = parts[middle];
             let known = ask.language.whisper_code() == language;
             let words = if known { words(text, 200, seconds, logprob) } else { Vec::new() };
-            Ok(Heard { words, no_speech: 0.0, avg_logprob: logprob })
+            Ok(Heard { words, no_speech: None, avg_logprob: logprob })
         });
-        let heard = Heard { words: heard, no_speech: 0.0, avg_logprob: -0.3 };
+        let heard = Heard { words: heard, no_speech: None, avg_logprob: -0.3 };
         let (beam, context) = (1, Context::Fitted);
         let ask = Ask {
             language: Language::ENGLISH,

@@ -5,7 +5,7 @@
 
 use super::setup::Setup;
 use crate::device;
-use crate::engine::whisper;
+use crate::engine::{encoder, whisper};
 use crate::model::{Header, WeightType};
 
 /// The daemon, the worker process without a model, their databases.
@@ -28,9 +28,12 @@ const PROMPT_TOKENS: u64 = 224;
 const TOKEN_NAMES: u64 = 180;
 /// Tokens of the longest text of a window.
 const MOST_TOKENS: u64 = 220;
-/// Rows that the encoder works on at once.
-const BLOCK: u64 = 96;
-const MB: u64 = 1 << 20;
+/// Rows of a layer's matrix that are read at once (`encoder::ready`).
+const READ: u64 = 64;
+/// What the `gemm` crate makes ready of two matrices.
+const GEMM: u64 = 3_000_000;
+/// The window that a session hears, as f32.
+const SOUND: u64 = 2_000_000;
 /// Of our session all that is small.
 const STATE: u64 = 4_000_000;
 /// Biases and norms of a block, for each number of its width.
@@ -69,17 +72,19 @@ impl Needs {
             // A byte, and a scale for each 32 of them.
             _ => values + values / 8,
         };
-        // What is thought of each token before and in a text, and all that is small.
-        let always = 3 * vocabulary * 4 + STATE;
+        // What is thought of each token before and in a text, the sound, and all that is small.
+        let always = 3 * vocabulary * 4 + SOUND + STATE;
         // Keys and values of the sound, in f16.
         let attended = 4 * layers * text * POSITIONS;
-        // The encoder's rows, made ready too, while those are made of them.
-        let attending = attended + rows(width) * if whisper::multiplies_bf16() { 3 } else { 4 } / 2;
+        // They are made of the encoder's rows, which are made ready too, with a layer's matrix for a group of heads.
+        let of_number = if encoder::multiplies_bf16() { 2 } else { 4 };
+        let made = POSITIONS * encoder::group() as u64 * 4 + READ * 6 * width;
+        let attending = attended + rows(width) * (4 + of_number) / 4 + of_number * width * width + made;
         // Keys and values of a token, in f32.
         let node = 8 * layers * text;
         let beams = BEAMS * (MOST_TOKENS * node + vocabulary * 4);
         // The encoder's memory is given back before the decoder begins, and all of that before the encoder does.
-        let listener = encoder(header, width).max(attending);
+        let listener = run(header, width).max(attending);
         Needs {
             weights: matrices + vocabulary * TOKEN_NAMES + SMALL_PARTS * layers * text,
             session: always + listener.max(attended + beams),
@@ -98,7 +103,7 @@ impl Needs {
         // Keys and values of the decoder, in f16.
         let cell = 4 * text * layers;
         let caches = cell * (SELF_CELLS + CROSS_CELLS) + 4 * width * CROSS_CELLS;
-        let encoder = if gpu { 12 * rows } else { encoder(header, width) };
+        let encoder = if gpu { 12 * rows } else { run(header, width) };
         // Probabilities in four forms, what the decoder thinks of each token, and what its graph needs for that.
         let words = vocabulary * 64;
         let beams = cell * SELF_CELLS * (BEAMS + SPARE_BEAMS - 1) + words * (BEAMS - 1);
@@ -132,16 +137,20 @@ fn rows(width: u64) -> u64 {
 }
 
 /// A run of our encoder: first its convolutions, then its blocks, of which the MLP has the largest matrices.
-fn encoder(header: &Header, width: u64) -> u64 {
+fn run(header: &Header, width: u64) -> u64 {
     let (rows, square) = (rows(width), width * width);
+    let (block, head, group) = (encoder::BLOCK as u64, encoder::HEAD as u64, encoder::group() as u64);
     let sound = u64::from(header.n_mels) * 2 * POSITIONS * 4;
-    let convolutions = 3 * rows + 18 * square + sound + MB;
-    // Rows in bf16 or f32, the layers, queries, keys and values of a head or of four, and a block's scores and insides.
-    let blocks = match whisper::multiplies_bf16() {
-        true => 2 * rows + 20 * square + POSITIONS * 64 * 16 + BLOCK * (6 * POSITIONS + 24 * width),
-        false => 3 * rows + 42 * square + POSITIONS * 64 * 56 + BLOCK * (8 * POSITIONS + 32 * width),
-    };
-    sound + convolutions.max(blocks)
+    // The result of the first is twice as long; a layer as f32 and as in the file; what `gemm` makes ready.
+    let convolutions = sound + 3 * rows + 18 * square + GEMM;
+    let of_number = if encoder::multiplies_bf16() { 2 } else { 4 };
+    // All rows, and before and behind the attention made ready; both layers of the MLP, two of the attention.
+    let whole = rows + 2 * rows * of_number / 4 + 10 * square * of_number;
+    // Queries, keys and values of a group; of a head made ready; scores and shares of some rows; what is inside the MLP of
+    // them, and what is read at once.
+    let heads = POSITIONS * (3 * group * 4 + 3 * head * of_number);
+    let some = block * POSITIONS * (4 + of_number) + block * 20 * width + READ * 24 * width;
+    sound + convolutions.max(whole + heads + some)
 }
 
 /// What a device takes without any model.
@@ -204,11 +213,13 @@ pub fn mb_above(bytes: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{MB, Needs, Short, allowed, base, fitting};
+    use super::{Needs, Short, allowed, base, fitting};
     use crate::model::Header;
     use crate::model::{WeightType, samples};
     use crate::pool::setup::Setup;
     use crate::pool::setup::tests::setup;
+
+    const MB: u64 = 1 << 20;
 
     fn header(heads: u32, audio_layers: u32, text_layers: u32) -> Header {
         let sizes = Header {

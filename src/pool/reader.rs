@@ -22,15 +22,12 @@ pub struct Window {
 
 impl Window {
     pub fn new(index: u32, samples: &[f32], map: TimeMap, speech: Vec<Span>) -> Window {
-        let mut kept = Kept::default();
-        kept.0.reserve_exact(samples.len());
-        kept.extend(samples);
-        Window { index, samples: kept, map, speech }
+        Window { index, samples: Kept::of(samples), map, speech }
     }
 
     /// Its sound at 16 kHz, -1 to 1.
     pub fn samples(&self) -> Vec<f32> {
-        self.samples.samples(0..self.samples.0.len())
+        self.samples.samples(0..self.samples.count())
     }
 
     /// The detector heard speech in it.
@@ -156,7 +153,7 @@ impl Reader {
     /// Takes the odds of the next frames; their samples are held.
     fn cut(&mut self, odds: Vec<f32>) {
         let from = (self.cutter.frames() * FRAME - self.first) as usize;
-        let new = self.held.samples(from.min(self.held.0.len())..self.held.0.len());
+        let new = self.held.samples(from.min(self.held.count())..self.held.count());
         let levels = new.chunks(FRAME as usize).map(silences::level);
         self.cuts.extend(self.cutter.push(odds.into_iter().zip(levels)));
     }
@@ -164,7 +161,7 @@ impl Reader {
     /// Drops the samples that no later window needs.
     fn forget(&mut self) {
         let needed = self.cutter.needed_from().clamp(self.first, self.read);
-        self.held.0.drain(..(needed - self.first) as usize);
+        self.held.forget((needed - self.first) as usize);
         self.first = needed;
     }
 
@@ -172,7 +169,7 @@ impl Reader {
         let mut samples = Vec::with_capacity(LONGEST as usize);
         for piece in &cut.pieces {
             let from = (piece.start - self.first).max(0) as usize;
-            let to = ((piece.end - self.first).max(0) as usize).min(self.held.0.len());
+            let to = ((piece.end - self.first).max(0) as usize).min(self.held.count());
             samples.extend(self.held.samples(from.min(to)..to));
         }
         let index = self.next_index;

@@ -158,9 +158,14 @@ fn listen(
 fn detect(shared: &Shared, open: &Arc<Open>, windows: &[Arc<Window>]) {
     tell(shared, open, Stage::DetectingLanguage);
     if let Some(label) = label::unproved(&open.job, false) {
-        return prove::prove(shared, open, label, windows, |windows| odds(shared, open, windows));
+        return prove::prove(shared, open, label, windows, |windows| odds(shared, open, windows, Until::End));
     }
-    let odds = match odds(shared, open, windows) {
+    // Where text in one language is wanted the odds of others count too, and an answer has all of them.
+    let until = match (open.job.kind, open.job.target_lang) {
+        (JobKind::Transcription, None) => Until::Settled,
+        _ => Until::End,
+    };
+    let odds = match odds(shared, open, windows, until) {
         Ok(odds) => odds,
         Err(Fault::Stopped) => return,
         Err(Fault::Give(why, again)) => return fail(shared, open, &why, again),
@@ -197,14 +202,22 @@ pub(super) fn as_done(open: &Open) -> Job {
     Job { task: open.task(), ..open.job.clone() }
 }
 
+/// How long windows are heard for a language.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// What is best can no longer change.
+    Settled,
+    End,
+}
+
 /// None where there is no speech to tell a language from.
-fn odds(shared: &Shared, open: &Open, windows: &[Arc<Window>]) -> Result<LanguageOdds, Fault> {
+fn odds(shared: &Shared, open: &Open, windows: &[Arc<Window>], until: Until) -> Result<LanguageOdds, Fault> {
     if windows.is_empty() {
         return Ok(LanguageOdds::default());
     }
     let mut seat = shared.weights.for_languages(&open.stop)?;
     let length = |window: &Arc<Window>| window.speech.iter().map(|s| (s.end - s.start) as f32).sum::<f32>();
-    let (mut parts, mut told) = (Vec::new(), 0.0);
+    let mut parts = Vec::new();
     let mut rest: f32 = windows.iter().map(length).sum();
     for window in windows {
         if open.stop.load(Ordering::Relaxed) {
@@ -213,9 +226,8 @@ fn odds(shared: &Shared, open: &Open, windows: &[Arc<Window>]) -> Result<Languag
         let speech = window.speech_inside();
         let odds = seat.detect(Sound { samples: &window.samples(), speech: &speech })?;
         parts.push((odds, length(window)));
-        (told, rest) = (told + length(window), rest - length(window));
-        // Who waits for words does not wait for what could change nothing; an answer has the odds of all.
-        if open.job.kind == JobKind::Transcription && LanguageOdds::mean(&parts).lead() * told > rest {
+        rest -= length(window);
+        if until == Until::Settled && LanguageOdds::is_settled(&parts, rest) {
             break;
         }
     }

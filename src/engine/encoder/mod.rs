@@ -3,8 +3,8 @@
 //! whisper.cpp's own runs its matrices at a third of what the CPU can do, and keeps a whole graph of buffers for each
 //! session. Here the products are done by `half` (bf16) where the CPU multiplies that, else by `gemm` (f32, kernels for
 //! AVX-512, AVX2 and NEON chosen at run time), else by `plain`; weights are read from the file each time they are used, and
-//! attention and MLP are worked on a block of rows at a time: what is between two products stays in the cache, and a run
-//! needs little more memory than its result three times over.
+//! attention and MLP are worked on some rows at a time: what is between two products stays in the cache, and needs little
+//! memory.
 
 mod half;
 pub(super) mod math;
@@ -21,9 +21,9 @@ use std::path::Path;
 use weights::Weights;
 
 /// Width of an attention head in every Whisper.
-pub(super) const HEAD: usize = 64;
+pub const HEAD: usize = 64;
 /// Rows of the attention and of the MLP that are worked on at once: their scores and insides stay in the cache.
-const BLOCK: usize = 96;
+pub const BLOCK: usize = 96;
 /// Taps of both convolutions.
 const TAPS: usize = 3;
 
@@ -73,31 +73,26 @@ struct Conv {
     bias: Vec<f32>,
 }
 
-/// What one run works in.
+/// What the blocks of one run work in.
 #[derive(Default)]
-pub(super) struct Desk {
+struct Desk {
     reading: Reading,
-    /// A convolution's weights as f32, and their bytes.
-    matrix: Vec<f32>,
-    bytes: weights::Room,
-    /// The sound with a frame of nothing at each end.
-    sound: Vec<f32>,
-    /// The first convolution's result with the same, then the inside of the MLP for a block of rows.
-    wide: Vec<f32>,
-    /// A block of the residual stream after a norm, and all of it made ready.
+    /// Some rows of the residual stream after a norm, and all of them made ready; then what a head says.
     block: Vec<f32>,
     normed: Rows,
-    /// Queries, keys and values of a head, the four layers that they and the result are made with (the first two are
-    /// those of the MLP after them), and what all heads say.
+    /// Queries, keys and values of a group of heads; the four layers that they and the result are made with, of which the
+    /// first two are those of the MLP after them.
     made: [Vec<f32>; 3],
     layers: [Columns; 4],
-    heads: Rows,
     queries: Rows,
     keys: Columns,
     values: Columns,
-    /// Scores of a block, and the shares that they become.
+    /// Scores of some rows, and the shares that they become.
     scores: Vec<f32>,
     shares: Rows,
+    /// What all heads say, then the inside of the MLP made ready, which before that is here.
+    heads: Rows,
+    inside: Vec<f32>,
 }
 
 impl Encoder {
@@ -150,7 +145,6 @@ impl Encoder {
     /// Ends early, with an unfinished result, when `stop` says so.
     pub fn run(
         &self,
-        desk: &mut Desk,
         mel: &[f32],
         frames: usize,
         rows: &mut [f32],
@@ -164,15 +158,14 @@ impl Encoder {
                 mel.len()
             )));
         }
-        self.convolve(desk, mel, frames, rows)?;
-        // Its matrices are larger than all that comes after them.
-        *desk = Desk::default();
+        self.convolve(mel, frames, rows)?;
+        let mut desk = Desk::default();
         for block in &self.blocks {
             if stop() {
                 return Ok(());
             }
-            self.attend(desk, block, rows)?;
-            self.think(desk, block, rows)?;
+            self.attend(&mut desk, block, rows)?;
+            self.think(&mut desk, block, rows)?;
         }
         for rows in rows.chunks_mut(BLOCK * self.width) {
             desk.block.resize(rows.len(), 0.0);
@@ -184,41 +177,38 @@ impl Encoder {
 
     /// Both convolutions and the positions. A convolution is one product for each of its taps; in f32, for what is lost
     /// here is lost in all blocks.
-    fn convolve(&self, desk: &mut Desk, mel: &[f32], frames: usize, rows: &mut [f32]) -> Result<(), Error> {
+    fn convolve(&self, mel: &[f32], frames: usize, rows: &mut [f32]) -> Result<(), Error> {
         let (width, bands) = (self.width, self.bands);
+        let (mut bytes, mut matrix) = (weights::Room::default(), Vec::new());
+        // The sound with a frame of nothing at each end, then the first convolution's result with the same.
         let padded = frames + 2;
-        desk.sound.clear();
-        desk.sound.resize(bands * padded, 0.0);
-        for (to, from) in desk.sound.chunks_exact_mut(padded).zip(mel.chunks_exact(frames)) {
+        let mut sound = vec![0.0; bands * padded];
+        for (to, from) in sound.chunks_exact_mut(padded).zip(mel.chunks_exact(frames)) {
             to[1..=frames].copy_from_slice(from);
         }
-        desk.wide.clear();
-        pages::resize(&mut desk.wide, padded * width, 0.0);
-        let first = &mut desk.wide[width..(frames + 1) * width];
-        self.weights.read(self.conv[0].weight, &mut desk.bytes, &mut desk.matrix)?;
+        let mut wide = Vec::new();
+        pages::resize(&mut wide, padded * width, 0.0);
+        let first = &mut wide[width..(frames + 1) * width];
+        self.weights.read(self.conv[0].weight, &mut bytes, &mut matrix)?;
         for tap in 0..TAPS {
-            let sound = View {
-                data: &desk.sound[tap..],
-                rows: frames,
-                columns: bands,
-                row_step: 1,
-                column_step: padded,
-            };
-            product(first, width, sound, tap_of(&desk.matrix, tap, bands, width), into(tap));
+            let sound =
+                View { data: &sound[tap..], rows: frames, columns: bands, row_step: 1, column_step: padded };
+            product(first, width, sound, tap_of(&matrix, tap, bands, width), into(tap));
         }
         add_to_rows(first, &self.conv[0].bias);
         gelu(first);
-        self.weights.read(self.conv[1].weight, &mut desk.bytes, &mut desk.matrix)?;
+        self.weights.read(self.conv[1].weight, &mut bytes, &mut matrix)?;
         for tap in 0..TAPS {
-            let data = &desk.wide[tap * width..];
+            let data = &wide[tap * width..];
             let every_other =
                 View { data, rows: frames / 2, columns: width, row_step: 2 * width, column_step: 1 };
-            product(rows, width, every_other, tap_of(&desk.matrix, tap, width, width), into(tap));
+            product(rows, width, every_other, tap_of(&matrix, tap, width, width), into(tap));
         }
+        drop((wide, sound));
         add_to_rows(rows, &self.conv[1].bias);
         gelu(rows);
-        self.weights.read("encoder.positional_embedding", &mut desk.bytes, &mut desk.matrix)?;
-        rows.iter_mut().zip(&desk.matrix).for_each(|(row, at)| *row += at);
+        self.weights.read("encoder.positional_embedding", &mut bytes, &mut matrix)?;
+        rows.iter_mut().zip(&matrix).for_each(|(row, at)| *row += at);
         Ok(())
     }
 
@@ -292,18 +282,18 @@ impl Encoder {
             block.before_mlp.apply(&mut desk.block, rows);
             desk.normed.shape(count, width);
             desk.normed.put(0, 0, width, (&desk.block, width));
-            desk.wide.resize(count * inside, 0.0);
+            desk.inside.resize(count * inside, 0.0);
             desk.layers[0].product(
-                &mut desk.wide,
+                &mut desk.inside,
                 inside,
                 (&desk.normed, 0..count),
                 0..inside,
                 Into::Instead,
             );
-            add_to_rows(&mut desk.wide, &block.inner);
-            gelu(&mut desk.wide);
+            add_to_rows(&mut desk.inside, &block.inner);
+            gelu(&mut desk.inside);
             desk.heads.shape(count, inside);
-            desk.heads.put(0, 0, inside, (&desk.wide, inside));
+            desk.heads.put(0, 0, inside, (&desk.inside, inside));
             desk.layers[1].product(rows, width, (&desk.heads, 0..count), 0..width, Into::Added);
             add_to_rows(rows, &block.outer);
         }
@@ -313,7 +303,7 @@ impl Encoder {
 
 /// Numbers of a row whose keys and values are made at once: a head, or some where each product makes its matrices ready
 /// anew (`gemm`).
-pub(super) fn group() -> usize {
+pub fn group() -> usize {
     if multiplies_bf16() { HEAD } else { 4 * HEAD }
 }
 

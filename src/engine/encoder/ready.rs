@@ -11,18 +11,29 @@ use std::ops::Range;
 const READ: usize = 64;
 
 /// A left matrix, of which parts are put in place one after the other.
-#[derive(Default)]
 pub(in crate::engine) struct Rows {
+    /// In bf16, else as f32.
+    half: bool,
     plain: Vec<f32>,
     pairs: Vec<u32>,
     columns: usize,
 }
 
+impl Default for Rows {
+    fn default() -> Rows {
+        Rows::new(half::is_here())
+    }
+}
+
 impl Rows {
+    fn new(half: bool) -> Rows {
+        Rows { half, plain: Vec::new(), pairs: Vec::new(), columns: 0 }
+    }
+
     /// Becomes a matrix of that shape; what is in it then is of no use.
     pub fn shape(&mut self, rows: usize, columns: usize) {
         self.columns = columns;
-        match half::is_here() {
+        match self.half {
             true => self.pairs.resize(rows * columns.div_ceil(2), 0),
             false => self.plain.resize(rows * columns, 0.0),
         }
@@ -31,7 +42,10 @@ impl Rows {
     /// Puts rows of `width` numbers, which begin `step` apart, in place, from that row and column on. Such a column is
     /// even; `width` is too, or ends with the matrix.
     pub fn put(&mut self, row: usize, column: usize, width: usize, (numbers, step): (&[f32], usize)) {
-        if half::is_here() {
+        debug_assert!(
+            column.is_multiple_of(2) && (width.is_multiple_of(2) || column + width == self.columns)
+        );
+        if self.half {
             let of_row = self.columns.div_ceil(2);
             half::put(&mut self.pairs[row * of_row + column / 2..], of_row, width, (numbers, step));
             return;
@@ -51,8 +65,9 @@ impl Rows {
 }
 
 /// A right matrix.
-#[derive(Default)]
 pub(in crate::engine) struct Columns {
+    /// In bf16, else as f32.
+    half: bool,
     /// Its columns lie one behind the other, or else its rows.
     plain: Vec<f32>,
     by_columns: bool,
@@ -68,7 +83,18 @@ pub(in crate::engine) struct Reading {
     numbers: Vec<f32>,
 }
 
+impl Default for Columns {
+    fn default() -> Columns {
+        Columns::new(half::is_here())
+    }
+}
+
 impl Columns {
+    fn new(half: bool) -> Columns {
+        let (plain, panels) = (Vec::new(), Panels::default());
+        Columns { half, plain, by_columns: false, panels, rows: 0, columns: 0 }
+    }
+
     /// A layer's matrix, which has a row for each of its outputs in the file: here a column.
     pub fn read(&mut self, weights: &Weights, name: &str, reading: &mut Reading) -> Result<(), Error> {
         let [outputs, inputs] = *weights.shape(name)? else {
@@ -76,13 +102,17 @@ impl Columns {
         };
         (self.rows, self.columns, self.by_columns) = (inputs, outputs, true);
         let Reading { bytes, numbers } = reading;
-        if !half::is_here() {
-            return weights.read(name, bytes, &mut self.plain);
+        self.plain.clear();
+        match self.half {
+            true => self.panels.shape(inputs, outputs),
+            false => self.plain.reserve_exact(inputs * outputs),
         }
-        self.panels.shape(inputs, outputs);
         for first in (0..outputs).step_by(READ) {
             weights.read_rows(name, first..outputs.min(first + READ), bytes, numbers)?;
-            self.panels.put_columns(first, numbers);
+            match self.half {
+                true => self.panels.put_columns(first, numbers),
+                false => self.plain.extend_from_slice(numbers),
+            }
         }
         Ok(())
     }
@@ -92,11 +122,12 @@ impl Columns {
         let count = data.len().div_ceil(step);
         self.by_columns = by_columns;
         (self.rows, self.columns) = if by_columns { (width, count) } else { (count, width) };
-        if half::is_here() {
+        if self.half {
             let rows = View { data, rows: count, columns: width, row_step: step, column_step: 1 };
             return self.panels.fill(if by_columns { rows.transposed() } else { rows });
         }
         self.plain.clear();
+        self.plain.reserve_exact(count * width);
         data.chunks(step).for_each(|row| self.plain.extend(&row[..width]));
     }
 
@@ -112,8 +143,8 @@ impl Columns {
         columns: Range<usize>,
         into: Into,
     ) {
-        assert!(a.columns == self.rows, "matrices that fit each other");
-        if half::is_here() {
+        assert!(a.columns == self.rows && a.half == self.half, "matrices that fit each other");
+        if self.half {
             return half::product(out, row_step, a.pairs(&of), &self.panels, columns, into);
         }
         let all = match self.by_columns {
@@ -134,22 +165,27 @@ mod tests {
     }
 
     /// Parts of a product, put and taken in pieces, are those of the whole.
-    fn check(by_columns: bool) {
-        let (inner, outer, count) = (20, 70, 9);
-        let (a, b) = (numbers(count * inner), numbers(inner * outer));
-        let mut rows = Rows::default();
+    fn check(half: bool, inner: usize, by_columns: bool) {
+        let (outer, count) = (70, 9);
+        let (a, b) = (numbers(count * inner), numbers((inner + 3) * (outer + 3)));
+        let mut rows = Rows::new(half);
         rows.shape(count, inner);
         rows.put(0, 0, 8, (&a, inner));
-        rows.put(0, 8, 12, (&a[8..], inner));
-        let mut columns = Columns::default();
-        let (step, width) = if by_columns { (inner, inner) } else { (outer, outer) };
-        columns.take((&b, step), width, by_columns);
+        rows.put(0, 8, inner - 8, (&a[8..], inner));
+        let mut columns = Columns::new(half);
+        // First another matrix, of which nothing stays.
+        columns.take((&numbers(5000), 50), 50, !by_columns);
+        // Rows of the matrix, or its columns, are three numbers apart.
+        let (step, width, last) =
+            if by_columns { (inner + 3, inner, outer - 1) } else { (outer + 3, outer, inner - 1) };
+        columns.take((&b[..last * step + width], step), width, by_columns);
         let mut out = vec![1.0; 4 * 40];
         columns.product(&mut out, 40, (&rows, 3..7), 32..70, Into::Added);
         for row in 0..4 {
             for column in 0..38 {
-                let of_right = |k: usize| {
-                    if by_columns { b[(32 + column) * inner + k] } else { b[k * outer + 32 + column] }
+                let of_right = |k: usize| match by_columns {
+                    true => b[(32 + column) * step + k],
+                    false => b[k * step + 32 + column],
                 };
                 let expected: f32 = (0..inner).map(|k| a[(3 + row) * inner + k] * of_right(k)).sum();
                 let got = out[row * 40 + column] - 1.0;
@@ -161,7 +197,15 @@ mod tests {
 
     #[test]
     fn products_of_parts_are_right() {
-        check(true);
-        check(false);
+        for half in [false, true] {
+            if half && !half::is_here() {
+                eprintln!("skipped: this CPU does not multiply bf16");
+                continue;
+            }
+            for inner in [20, 21] {
+                check(half, inner, true);
+                check(half, inner, false);
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! were made for Apple's Core ML and ask nothing of it. A state that gets a null pointer at its start uses
 //! whisper.cpp's own encoder, and so does a build without that flag, in which nobody calls us.
 
-use super::{Desk, Encoder, Error};
+use super::{Encoder, Error};
 use std::cell::{Cell, RefCell};
 use std::ffi::c_char;
 use std::ptr::null_mut;
@@ -102,7 +102,7 @@ unsafe extern "C" fn whisper_coreml_encode(
         return out.copy_from_slice(&last.rows);
     }
     last.sound = None;
-    if let Err(error) = seat.encoder.run(&mut Desk::default(), mel, frames, out, stopped) {
+    if let Err(error) = seat.encoder.run(mel, frames, out, stopped) {
         // There is no way to tell whisper.cpp: it goes on with rows of nothing, and `stoppable` tells our caller.
         FAULT.set(Some(error));
         out.fill(0.0);
