@@ -2,7 +2,7 @@
 """Measures speed, memory and word errors beside the peers, on the same weights and the same audio.
 
 Whole processes, one after the other, interleaved, `--rounds` times; 2 threads in all. transcriptord
-(fast, balanced), faster-whisper int8 (default mode: beam 5, VAD, word times; batched mode: 8, beam 1, time
+(fast, balanced, best), faster-whisper int8 (default mode: beam 5, VAD, word times; batched mode: 8, beam 1, time
 stamps), whisper.cpp's plain long-form decode. Absolute figures hold for one machine at one time:
 the ratios are what counts, and only from rounds of one run on a quiet machine.
 
@@ -27,7 +27,7 @@ import sound
 import words
 
 HERE = Path(__file__).resolve().parent
-OURS = ("fast", "balanced")
+OURS = ("fast", "balanced", "best")
 PEERS = {"batched": "faster-whisper int8, batched (8), beam 1, time stamps",
          "default": "faster-whisper int8, beam 5, VAD, word times", "plain": "whisper.cpp, full() over all, f16"}
 FLOOR = {"batched": 1.0, "default": 2.5}
@@ -133,7 +133,8 @@ def main():
         for peer in (n for n in PEERS if n in seen):
             faster = statistics.median(p[0] / o[0] for o, p in zip(seen[ours], seen[peer]))
             smaller = statistics.median(o[1] / p[1] for o, p in zip(seen[ours], seen[peer]))
-            failed |= faster < FLOOR.get(peer, 0)
+            # `best` takes the time it needs.
+            failed |= ours != "best" and faster < FLOOR.get(peer, 0)
             ratios.append([f"{ours} against {peer}", f"{faster:.2f} ×", f"{smaller:.2f}", f"{middle(ours, 2) - middle(peer, 2):+.3f}"])
     daemon.table(ratios, ["transcriptord", "speed", "memory", "word errors"])
     raise SystemExit(1 if failed else 0)

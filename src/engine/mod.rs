@@ -60,7 +60,7 @@ pub struct Part {
 pub enum Context {
     /// As much as there is sound, at least 10 s: what lies behind the sound costs time and tells nothing.
     Fitted,
-    /// At least 20 s: nearly as steady as the whole on short sounds.
+    /// 20 s for what is not longer, else all of it: nearly as steady as the whole on short sounds.
     Ample,
     /// All of it, as the model was trained: slower, steadier on short sounds.
     Whole,

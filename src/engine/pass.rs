@@ -18,8 +18,8 @@ const POSITION_STEP: usize = 64;
 const POSITIONS_ROUNDED: usize = 1472;
 /// Fewer positions make the decoder loop on short sounds (seen: one sentence three times over at 256).
 const POSITIONS_LEAST: usize = 512;
-/// Samples that [`Context::Ample`] has room for: 1024 positions.
-const AMPLE: usize = 1024 * PER_POSITION;
+/// Of [`Context::Ample`], for up to 20 s.
+const AMPLE_POSITIONS: usize = 1024;
 /// A tail is decoded when this much speech lies behind the last time stamp.
 const TAIL_SPEECH: i64 = 400 * PER_MS;
 const TAIL_LEAD: i64 = 200 * PER_MS;
@@ -119,7 +119,8 @@ pub(super) fn positions(samples: usize) -> usize {
 pub(super) fn context(context: Context, samples: usize) -> usize {
     match context {
         Context::Fitted => positions(samples),
-        Context::Ample => positions(samples.max(AMPLE)),
+        Context::Ample if positions(samples) > AMPLE_POSITIONS => POSITIONS,
+        Context::Ample => AMPLE_POSITIONS,
         Context::Whole => POSITIONS,
     }
 }
@@ -145,7 +146,8 @@ mod tests {
         let check = |of, ms: usize, expected| assert_eq!(context(of, ms * 16), expected, "{ms} ms");
         check(Context::Fitted, 3_000, 512);
         check(Context::Ample, 3_000, 1024);
-        check(Context::Ample, 25_000, 1280);
+        check(Context::Ample, 20_000, 1024);
+        check(Context::Ample, 21_000, 1500);
         check(Context::Whole, 3_000, 1500);
     }
 

@@ -6,6 +6,8 @@ use crate::subtitle::Word;
 /// Below this mean log probability a window is worth a second, more careful decoding: on the speech set all windows
 /// with more than one word in ten wrong lie below it, and two thirds of the others above.
 const UNSURE: f32 = -0.2;
+/// Letters of a hum that somebody may have written down.
+const LONGEST_HUM: usize = 8;
 /// More words in a second of speech than anybody says.
 const FASTEST: f32 = 7.5;
 /// A run of this many words said again right away is a loop; shorter runs must come more often, and a single word
@@ -82,11 +84,18 @@ pub fn better(first: Heard, second: Heard, speech_ms: i64) -> Heard {
 
 /// Takes out what nobody said: humming, stock phrases, and the repeats of a loop.
 pub fn purge(heard: Heard, speech_ms: i64) -> Heard {
-    match doubt(&heard, speech_ms) {
+    let mut heard = match doubt(&heard, speech_ms) {
         Some(Doubt::Hum | Doubt::Stock) => Heard { words: Vec::new(), ..heard },
         Some(Doubt::Loop) => Heard { words: without_loops(heard.words), ..heard },
         _ => heard,
-    }
+    };
+    heard.words.retain(|w| !is_drone(&plain(&w.text)));
+    heard
+}
+
+/// A hum of more letters than people write: a machine, or wind.
+fn is_drone(word: &str) -> bool {
+    is_hum(word) && word.chars().count() > LONGEST_HUM
 }
 
 /// Letters and digits in lower case.
@@ -229,6 +238,8 @@ mod tests {
         let looped = heard("it was so very good it was so very good it was so very good indeed", -0.1);
         assert_eq!(words(purge(looped, 9_000)), "it was so very good indeed");
         assert_eq!(words(purge(heard("Mm.", -0.1), 9_000)), "");
+        assert_eq!(words(purge(heard("Mmmmmmmmmmmm. Goodbye.", -0.1), 9_000)), "Goodbye.");
+        assert_eq!(words(purge(heard("Hmm, goodbye.", -0.1), 9_000)), "Hmm, goodbye.");
     }
 
     #[test]

@@ -83,7 +83,10 @@ pub fn hear(
         // Translations and short sounds are steadier over more context; else what is encoded already serves as well.
         let context = match ask.task {
             Task::Translate => Context::Whole,
-            Task::Transcribe if doubt.is_some() && sound.samples.len() < SHORT => Context::Ample,
+            Task::Transcribe if doubt.is_some() && sound.samples.len() < SHORT => match ask.context {
+                Context::Fitted => Context::Ample,
+                _ => Context::Whole,
+            },
             Task::Transcribe => ask.context,
         };
         // The same again would say the same.

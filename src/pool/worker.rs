@@ -134,11 +134,15 @@ fn listen(
     window: &Window,
     language: Language,
 ) -> Result<(Checkpoint, String), Fault> {
+    let (beam, context) = match open.job.preset {
+        Preset::Best => (hear::CAREFUL_BEAM, Context::Ample),
+        Preset::Fast | Preset::Balanced => (1, Context::Fitted),
+    };
     let mut ask = Ask {
         language,
         task: open.task(),
-        beam: if open.job.preset == Preset::Best { hear::CAREFUL_BEAM } else { 1 },
-        context: Context::Fitted,
+        beam,
+        context,
         prompt: prompt::compose(&open.job.options),
         dice: true,
     };
