@@ -9,7 +9,7 @@ Three tables, peaks of resident memory in MB (the largest sum over the whole pro
 3. The daemon: idle; and with an upload of 30 s and of `--upload` hours, as Bazarr sends it: daemon and worker process.
 
 Repeat:  benches/memory.py [--short | --long] [--workers N] [--kinds wav,flac.mkv,opus.mkv,aac.mkv] [--only length]
-Prints:  the tables; exit 1 when a file or an upload needs over `--bound` MB (64) more than 30 s of the same kind, or the
+Prints:  the tables; exit 1 when a file or an upload has a peak over `--bound` MB (64) above that of 30 s of the same kind, or the
          idle daemon 20 MB or more.
 """
 import argparse
@@ -41,7 +41,7 @@ def by_length(asked, longest):
         for seconds in (s for s in LENGTHS if s <= longest and (s in (30, longest) or not asked.ends)):
             wall_s, peak, needed = transcribed(sound.long_media(seconds, kind, asked.spoken), asked.workers)
             first = first or (peak, needed)
-            failed |= needed - first[1] > asked.bound
+            failed |= peak - first[0] > asked.bound
             more = [f"{peak - first[0]:+.0f}", f"{needed:.0f}", f"{needed - first[1]:+.0f}"]
             rows.append([kind, LENGTHS[seconds], f"{peak:.0f}", *more, f"{wall_s:.0f}"])
             print(".", end="", flush=True)

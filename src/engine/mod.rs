@@ -1,6 +1,7 @@
 //! Speech recognition as a door: samples in, words out. Knows nothing of jobs, files, windows of a film or subtitles.
 //!
-//! `whisper`, `own`, `trial`, `kernels`, `voice` and the encoder's `seat` and `weights` alone know whisper_rs. Times in here are milliseconds from the first sample given.
+//! `whisper`, `own`, `trial`, `kernels`, `voice` and the encoder's `seat` and `weights` alone know whisper_rs. Times in here
+//! are milliseconds from the first sample given.
 
 mod decoder;
 pub mod encoder;
@@ -64,6 +65,16 @@ pub enum Context {
     Ample,
     /// All of it, as the model was trained: slower, steadier on short sounds.
     Whole,
+}
+
+impl Context {
+    /// The next larger one.
+    pub fn wider(self) -> Context {
+        match self {
+            Context::Fitted => Context::Ample,
+            Context::Ample | Context::Whole => Context::Whole,
+        }
+    }
 }
 
 /// Samples with what the voice detector heard in them.

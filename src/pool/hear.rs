@@ -71,10 +71,10 @@ pub fn hear(
     let mut heard = look(session, sound, ask, stop)?;
     let doubt = guard::doubt(&heard, speech_ms);
     // Of a translation the decoder is never sure, and beams make it no better (measured in four languages).
-    let careful = preset != Preset::Fast && ask.task == Task::Transcribe;
+    let worth_it = preset != Preset::Fast && ask.task == Task::Transcribe;
     let again = match doubt {
-        None => careful && !heard.words.is_empty() && heard.avg_logprob < SURE,
-        Some(Doubt::Unsure) => careful,
+        None => worth_it && !heard.words.is_empty() && heard.avg_logprob < SURE,
+        Some(Doubt::Unsure) => worth_it,
         Some(_) => true,
     };
     if again {
@@ -83,10 +83,7 @@ pub fn hear(
         // Translations and short sounds are steadier over more context; else what is encoded already serves as well.
         let context = match ask.task {
             Task::Translate => Context::Whole,
-            Task::Transcribe if doubt.is_some() && sound.samples.len() < SHORT => match ask.context {
-                Context::Fitted => Context::Ample,
-                _ => Context::Whole,
-            },
+            Task::Transcribe if doubt.is_some() && sound.samples.len() < SHORT => ask.context.wider(),
             Task::Transcribe => ask.context,
         };
         // The same again would say the same.

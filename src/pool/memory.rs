@@ -28,8 +28,6 @@ const PROMPT_TOKENS: u64 = 224;
 const TOKEN_NAMES: u64 = 180;
 /// Tokens of the longest text of a window.
 const MOST_TOKENS: u64 = 220;
-/// Rows of a layer's matrix that are read at once (`encoder::ready`).
-const READ: u64 = 64;
 /// What the `gemm` crate makes ready of two matrices.
 const GEMM: u64 = 3_000_000;
 /// The window that a session hears, as f32.
@@ -77,9 +75,8 @@ impl Needs {
         // Keys and values of the sound, in f16.
         let attended = 4 * layers * text * POSITIONS;
         // They are made of the encoder's rows, which are made ready too, with a layer's matrix for a group of heads.
-        let of_number = if encoder::multiplies_bf16() { 2 } else { 4 };
-        let made = POSITIONS * encoder::group() as u64 * 4 + READ * 6 * width;
-        let attending = attended + rows(width) * (4 + of_number) / 4 + of_number * width * width + made;
+        let made = POSITIONS * encoder::group() as u64 * 4 + encoder::READ as u64 * 6 * width;
+        let attending = attended + rows(width) * (4 + ready()) / 4 + ready() * width * width + made;
         // Keys and values of a token, in f32.
         let node = 8 * layers * text;
         let beams = BEAMS * (MOST_TOKENS * node + vocabulary * 4);
@@ -136,6 +133,11 @@ fn rows(width: u64) -> u64 {
     POSITIONS * width * 4
 }
 
+/// Bytes of a number that is made ready to be multiplied.
+fn ready() -> u64 {
+    if encoder::multiplies_bf16() { 2 } else { 4 }
+}
+
 /// A run of our encoder: first its convolutions, then its blocks, of which the MLP has the largest matrices.
 fn run(header: &Header, width: u64) -> u64 {
     let (rows, square) = (rows(width), width * width);
@@ -143,13 +145,12 @@ fn run(header: &Header, width: u64) -> u64 {
     let sound = u64::from(header.n_mels) * 2 * POSITIONS * 4;
     // The result of the first is twice as long; a layer as f32 and as in the file; what `gemm` makes ready.
     let convolutions = sound + 3 * rows + 18 * square + GEMM;
-    let of_number = if encoder::multiplies_bf16() { 2 } else { 4 };
     // All rows, and before and behind the attention made ready; both layers of the MLP, two of the attention.
-    let whole = rows + 2 * rows * of_number / 4 + 10 * square * of_number;
+    let whole = rows + 2 * rows * ready() / 4 + 10 * square * ready();
     // Queries, keys and values of a group; of a head made ready; scores and shares of some rows; what is inside the MLP of
     // them, and what is read at once.
-    let heads = POSITIONS * (3 * group * 4 + 3 * head * of_number);
-    let some = block * POSITIONS * (4 + of_number) + block * 20 * width + READ * 24 * width;
+    let heads = POSITIONS * (3 * group * 4 + 3 * head * ready());
+    let some = block * POSITIONS * (4 + ready()) + block * 20 * width + encoder::READ as u64 * 24 * width;
     sound + convolutions.max(whole + heads + some)
 }
 

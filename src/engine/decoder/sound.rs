@@ -34,16 +34,19 @@ impl Decoder {
             for name in ["key", "value"] {
                 let at = format!("{}.cross_attn.{name}", block.at);
                 layer.read(&self.weights, &format!("{at}.weight"), &mut reading)?;
+                // Keys have none.
                 let bias = match name {
-                    "key" => vec![0.0; width],
-                    _ => self.weights.vector(&format!("{at}.bias"))?,
+                    "key" => None,
+                    _ => Some(self.weights.vector(&format!("{at}.bias"))?),
                 };
                 for first in (0..width).step_by(group()) {
                     let group = first..width.min(first + group());
                     let step = group.len();
                     made.resize(positions * step, 0.0);
                     layer.product(&mut made, step, (&ready, 0..positions), group.clone(), Into::Instead);
-                    add_to_rows(&mut made, &bias[group]);
+                    if let Some(bias) = &bias {
+                        add_to_rows(&mut made, &bias[group]);
+                    }
                     for head in (0..step).step_by(HEAD) {
                         let (place, made) = (i * heads + (first + head) / HEAD, &made[head..]);
                         match name {

@@ -41,27 +41,24 @@ impl Panels {
         self.rows.div_ceil(2) * PANEL
     }
 
-    /// Puts columns, which lie one behind the other, in place from that one on.
-    pub fn put_columns(&mut self, first: usize, data: &[f32]) {
-        let (rows, of_panel) = (self.rows, self.of_panel());
-        for (column, data) in (first..).zip(data.chunks_exact(rows)) {
+    /// Puts columns, which begin `step` apart and lie in one piece, in place from that one on.
+    pub fn put_columns(&mut self, first: usize, (data, step): (&[f32], usize)) {
+        let of_panel = self.of_panel();
+        for (column, data) in (first..self.columns).zip(data.chunks(step)) {
             let panel = &mut self.pairs[column / PANEL * of_panel..][..of_panel];
-            put_column(panel, column % PANEL, data);
+            put_column(panel, column % PANEL, &data[..self.rows]);
         }
     }
 
     /// Takes the place of whatever was in it.
     pub fn fill(&mut self, b: View<'_>) {
         self.shape(b.rows, b.columns);
+        if b.row_step == 1 {
+            return self.put_columns(0, (b.data, b.column_step));
+        }
         let of_panel = self.of_panel();
         for (panel, left) in self.pairs.chunks_exact_mut(of_panel).zip((0..b.columns).step_by(PANEL)) {
             let columns = PANEL.min(b.columns - left);
-            if b.row_step == 1 {
-                for column in 0..columns {
-                    put_column(panel, column, &b.data[(left + column) * b.column_step..][..b.rows]);
-                }
-                continue;
-            }
             for (pair, to) in panel.chunks_exact_mut(PANEL).enumerate() {
                 for (column, to) in to.iter_mut().take(columns).enumerate() {
                     let at = 2 * pair * b.row_step + (left + column) * b.column_step;

@@ -140,28 +140,28 @@ pub(in crate::engine) fn soft_max(rows: &mut [f32], width: usize, scale: f32) {
         width,
         #[inline(always)]
         |row| {
-            let most = greatest(row);
-            row.iter_mut().for_each(|v| *v = exp((*v - most) * scale));
-            let part = 1.0 / sum(row, |v| v);
+            let part = 1.0 / raise(row, scale);
             row.iter_mut().for_each(|v| *v *= part);
         },
     );
 }
 
-/// e to the power of each number less the greatest of its row, in place; gives the sum of the row.
+/// A soft-max but for the last step: each number would have to be divided by the sum that it gives.
 pub(super) fn powers(row: &mut [f32]) -> f32 {
-    let (mut all, width) = (0.0, row.len().max(1));
-    each_row(
-        row,
-        width,
+    let mut all = 0.0;
+    with_vectors(
         #[inline(always)]
-        |row| {
-            let most = greatest(row);
-            row.iter_mut().for_each(|v| *v = exp(*v - most));
-            all = sum(row, |v| v);
-        },
+        || all = raise(row, 1.0),
     );
     all
+}
+
+/// e to the power of each number's distance from the greatest, times `scale`, in place; gives their sum.
+#[inline(always)]
+fn raise(row: &mut [f32], scale: f32) -> f32 {
+    let most = greatest(row);
+    row.iter_mut().for_each(|v| *v = exp((*v - most) * scale));
+    sum(row, |v| v)
 }
 
 /// Each row shifted and scaled to mean 0 and variance 1, then by `weight` and `bias`.

@@ -16,6 +16,7 @@ pub(super) mod weights;
 use super::{Error, Part, pages};
 pub use half::is_here as multiplies_bf16;
 use math::{Into, View, add_to_rows, gelu, layer_norm, powers, product};
+pub use ready::READ;
 use ready::{Columns, Reading, Rows};
 use std::path::Path;
 use weights::Weights;
@@ -93,6 +94,36 @@ struct Desk {
     /// What all heads say, then the inside of the MLP made ready, which before that is here.
     heads: Rows,
     inside: Vec<f32>,
+}
+
+impl Desk {
+    /// What one head says of all positions: the one at column `head` of a group of `step` columns, which begins at `first`.
+    /// Its keys and values are made ready once; the scores of some rows stay in the cache.
+    fn attend_head(&mut self, first: usize, head: usize, step: usize) {
+        let positions = self.made[0].len() / step;
+        self.queries.put(0, 0, HEAD, (&self.made[0][head..], step));
+        self.keys.take((&self.made[1][head..], step), HEAD, true);
+        self.values.take((&self.made[2][head..], step), HEAD, false);
+        for from in (0..positions).step_by(BLOCK) {
+            let count = BLOCK.min(positions - from);
+            self.scores.resize(count * positions, 0.0);
+            self.block.resize(count * HEAD, 0.0);
+            self.shares.shape(count, positions);
+            let queries = (&self.queries, from..from + count);
+            self.keys.product(&mut self.scores, positions, queries, 0..positions, Into::Instead);
+            let mut sums = [0.0; BLOCK];
+            let rows = self.scores.chunks_exact_mut(positions).zip(&mut sums);
+            for (i, (row, sum)) in rows.enumerate() {
+                *sum = powers(row);
+                self.shares.put(i, 0, positions, (row, positions));
+            }
+            self.values.product(&mut self.block, HEAD, (&self.shares, 0..count), 0..HEAD, Into::Instead);
+            for (row, sum) in self.block.chunks_exact_mut(HEAD).zip(sums) {
+                row.iter_mut().for_each(|v| *v /= sum);
+            }
+            self.heads.put(from, first + head, HEAD, (&self.block, HEAD));
+        }
+    }
 }
 
 impl Encoder {
@@ -215,14 +246,13 @@ impl Encoder {
     fn attend(&self, desk: &mut Desk, block: &Block, rows: &mut [f32]) -> Result<(), Error> {
         let width = self.width;
         let positions = rows.len() / width;
-        let Desk { normed, made, heads, keys, values, .. } = desk;
-        normed.shape(positions, width);
-        heads.shape(positions, width);
+        desk.normed.shape(positions, width);
+        desk.heads.shape(positions, width);
         desk.queries.shape(positions, HEAD);
         for (i, rows) in rows.chunks(BLOCK * width).enumerate() {
             desk.block.resize(rows.len(), 0.0);
             block.before_attention.apply(&mut desk.block, rows);
-            normed.put(i * BLOCK, 0, width, (&desk.block, width));
+            desk.normed.put(i * BLOCK, 0, width, (&desk.block, width));
         }
         for (layer, name) in desk.layers.iter_mut().zip(["query", "key", "value", "out"]) {
             layer.read(&self.weights, &format!("{}.attn.{name}.weight", block.at), &mut desk.reading)?;
@@ -233,40 +263,18 @@ impl Encoder {
             let group = first..width.min(first + group());
             let step = group.len();
             for ((to, layer), bias) in
-                made.iter_mut().zip(&desk.layers).zip([&block.query, &none, &block.value])
+                desk.made.iter_mut().zip(&desk.layers).zip([&block.query, &none, &block.value])
             {
                 to.resize(positions * step, 0.0);
-                layer.product(to, step, (normed, 0..positions), group.clone(), Into::Instead);
+                layer.product(to, step, (&desk.normed, 0..positions), group.clone(), Into::Instead);
                 add_to_rows(to, &bias[group.clone()]);
             }
-            made[0].iter_mut().for_each(|v| *v *= scale);
-            // The scores of a block stay in the cache; the keys and values of a head are made ready once.
+            desk.made[0].iter_mut().for_each(|v| *v *= scale);
             for head in (0..step).step_by(HEAD) {
-                desk.queries.put(0, 0, HEAD, (&made[0][head..], step));
-                keys.take((&made[1][head..], step), HEAD, true);
-                values.take((&made[2][head..], step), HEAD, false);
-                for from in (0..positions).step_by(BLOCK) {
-                    let count = BLOCK.min(positions - from);
-                    desk.scores.resize(count * positions, 0.0);
-                    desk.block.resize(count * HEAD, 0.0);
-                    desk.shares.shape(count, positions);
-                    let queries = (&desk.queries, from..from + count);
-                    keys.product(&mut desk.scores, positions, queries, 0..positions, Into::Instead);
-                    let mut sums = [0.0; BLOCK];
-                    for ((i, row), sum) in desk.scores.chunks_exact_mut(positions).enumerate().zip(&mut sums)
-                    {
-                        *sum = powers(row);
-                        desk.shares.put(i, 0, positions, (row, positions));
-                    }
-                    values.product(&mut desk.block, HEAD, (&desk.shares, 0..count), 0..HEAD, Into::Instead);
-                    for (row, sum) in desk.block.chunks_exact_mut(HEAD).zip(sums) {
-                        row.iter_mut().for_each(|v| *v /= sum);
-                    }
-                    heads.put(from, first + head, HEAD, (&desk.block, HEAD));
-                }
+                desk.attend_head(first, head, step);
             }
         }
-        desk.layers[3].product(rows, width, (heads, 0..positions), 0..width, Into::Added);
+        desk.layers[3].product(rows, width, (&desk.heads, 0..positions), 0..width, Into::Added);
         add_to_rows(rows, &block.out);
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::weights::{self, Weights};
 use std::ops::Range;
 
 /// Rows of a file's matrix that are read at once: what they are turned into stays in the cache.
-const READ: usize = 64;
+pub const READ: usize = 64;
 
 /// A left matrix, of which parts are put in place one after the other.
 pub(in crate::engine) struct Rows {
@@ -110,7 +110,7 @@ impl Columns {
         for first in (0..outputs).step_by(READ) {
             weights.read_rows(name, first..outputs.min(first + READ), bytes, numbers)?;
             match self.half {
-                true => self.panels.put_columns(first, numbers),
+                true => self.panels.put_columns(first, (numbers, inputs)),
                 false => self.plain.extend_from_slice(numbers),
             }
         }
