@@ -102,6 +102,27 @@ class Watch(threading.Thread):
         return peak
 
 
+class GpuPeak:
+    """The most memory of an NVIDIA GPU that is in use inside a `with`, less what was in use before it: `mb`. 0 for a CPU."""
+
+    def __init__(self, device):
+        self.device, self.mb, self.looking = device, 0, None
+
+    def __enter__(self):
+        if self.device != "cpu":
+            number = self.device.partition(":")[2] or "0"
+            self.looking = subprocess.Popen(["nvidia-smi", "-i", number, "--query-gpu=memory.used", "--format=csv,noheader,nounits",
+                                             "-lms", "50"], stdout=subprocess.PIPE, text=True)
+            self.before = int(self.looking.stdout.readline())
+        return self
+
+    def __exit__(self, *_):
+        if self.looking:
+            self.looking.terminate()
+            seen = [int(line) for line in self.looking.communicate()[0].split() if line.isdigit()]
+            self.mb = max([self.before, *seen]) - self.before
+
+
 def measured(command, **more):
     """Runs a command to its end: (seconds, [`Peak`] of its process tree, what it printed)."""
     begun = time.monotonic()

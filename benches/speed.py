@@ -10,6 +10,8 @@ Repeat:  make bench      or      benches/speed.py --seconds 600 --rounds 5
          --audio DIR      recordings en_NAME.wav|flac|mp3 with en_NAME.txt beside them (--language for others)
          --programme FILE any media file; its words in FILE.txt, without which no error rate is printed
          --only fast,batched      some of them
+         --device cuda:0  all of them on a GPU, faster-whisper in float16 (PEER_PYTHON: a Python that has it for that GPU)
+         --workers 1,2,4  ours with so many sessions, one after the other
 Prints:  × real time, wall seconds, peak memory of the process tree, word error rate, each the median of the
          rounds; then the ratios of ours to each peer, per round, median. Exit 1 below the floor (1.0 × batched, 2.5 × default).
          Needs the cached weights (`make bench` fetches them) and pip, which puts faster-whisper into the cache folder.
@@ -28,8 +30,8 @@ import words
 
 HERE = Path(__file__).resolve().parent
 OURS = ("fast", "balanced", "best")
-PEERS = {"batched": "faster-whisper int8, batched (8), beam 1, time stamps",
-         "default": "faster-whisper int8, beam 5, VAD, word times", "plain": "whisper.cpp, full() over all, f16"}
+PEERS = {"batched": "faster-whisper, batched (8), beam 1, time stamps",
+         "default": "faster-whisper, beam 5, VAD, word times", "plain": "whisper.cpp, full() over all, f16"}
 FLOOR = {"batched": 1.0, "default": 2.5}
 # All that might start threads of its own is told to keep to two.
 ENV = {**os.environ, "OMP_NUM_THREADS": "2", "HF_HUB_OFFLINE": "1"}
@@ -37,6 +39,8 @@ ENV = {**os.environ, "OMP_NUM_THREADS": "2", "HF_HUB_OFFLINE": "1"}
 
 def python():
     """A Python with faster-whisper in it, made in the cache folder at the first run."""
+    if os.environ.get("PEER_PYTHON"):
+        return os.environ["PEER_PYTHON"]
     folder = daemon.cache() / "bench-venv"
     program = folder / "bin/python"
     if not (folder / ".complete").exists():
@@ -74,15 +78,21 @@ def plain_program():
     return str(place) if place.exists() else None
 
 
-def command(name, media, wav, language):
-    """What is run, or None with what it needs missing."""
-    if name in OURS:
-        return [daemon.program(), "transcribe", "--models-dir", str(daemon.models()), "--model", "base",
-                "--language", language, "--quality", name, "--output", "-", str(media)]
+def is_ours(name):
+    return name.split("/")[0] in OURS
+
+
+def command(name, media, wav, language, device):
+    """What is run, or None with what it needs missing. NAME/N: with N sessions."""
+    if is_ours(name):
+        quality, _, workers = name.partition("/")
+        return [daemon.program(), "transcribe", "--models-dir", str(daemon.models()), "--model", "base", "--device", device,
+                "--language", language, "--quality", quality, *(["--workers", workers] if workers else []),
+                "--output", "-", str(media)]
     if name == "plain":
         program = plain_program()
-        return program and [program, str(daemon.models() / "ggml-base.bin"), str(wav), language, "2"]
-    return [python(), str(HERE / "peer.py"), peer_weights(), str(media), name, language]
+        return program and [program, str(daemon.models() / "ggml-base.bin"), str(wav), language, "2", device]
+    return [python(), str(HERE / "peer.py"), peer_weights(), str(media), name, language, device.split(":")[0]]
 
 
 def main():
@@ -93,6 +103,8 @@ def main():
     flags.add_argument("--programme")
     flags.add_argument("--language", default="en")
     flags.add_argument("--only")
+    flags.add_argument("--device", default="cpu")
+    flags.add_argument("--workers", default="")
     asked = flags.parse_args()
 
     with tempfile.TemporaryDirectory(prefix="transcriptord-bench-") as folder:
@@ -107,7 +119,9 @@ def main():
         sound.write_wav(wav, data)
         length = len(data) / sound.SECOND
         names = asked.only.split(",") if asked.only else [*OURS, *PEERS]
-        runs = {name: command(name, media, wav, asked.language) for name in names}
+        counts = asked.workers.split(",")
+        names = [f"{n}/{w}".rstrip("/") for n in names for w in (counts if n in OURS else [""])]
+        runs = {name: command(name, media, wav, asked.language, asked.device) for name in names}
         for name in [n for n, c in runs.items() if not c]:
             print(f"{name} is left out: build it with `cargo build --release --example plain_decode`")
             del runs[name]
@@ -117,24 +131,27 @@ def main():
         seen = {name: [] for name in runs}
         for round_number in range(asked.rounds):
             for name, line in runs.items():
-                wall_s, peak_kb, out = daemon.measured(line, env=ENV)
-                heard = words.srt_text(out) if name in OURS else out
+                with daemon.GpuPeak(asked.device) as gpu:
+                    wall_s, peak_kb, out = daemon.measured(line, env=ENV)
+                heard = words.srt_text(out) if is_ours(name) else out
                 error = words.error_rate(reference, heard, asked.language) if reference else float("nan")
-                seen[name].append((wall_s, peak_kb, error))
+                seen[name].append((wall_s, peak_kb, error, gpu.mb))
                 print(f"  round {round_number + 1}, {name}: {wall_s:.1f} s", file=sys.stderr)
 
     middle = lambda name, i: statistics.median(run[i] for run in seen[name])
-    daemon.table([["transcriptord, " + n if n in OURS else PEERS[n], f"{length / middle(n, 0):.1f}", f"{middle(n, 0):.1f}",
-                   f"{middle(n, 1) / 1024:.0f}", f"{middle(n, 2):.3f}"] for n in seen],
-                 ["", "× real time", "wall s", "peak MB", "word errors"])
+    numbers = " int8" if asked.device == "cpu" else " float16"
+    label = lambda n: f"transcriptord, {n}" if is_ours(n) else PEERS[n].replace("faster-whisper", "faster-whisper" + numbers)
+    daemon.table([[label(n), f"{length / middle(n, 0):.1f}", f"{middle(n, 0):.1f}", f"{middle(n, 1) / 1024:.0f}",
+                   f"{middle(n, 2):.3f}", *([] if asked.device == "cpu" else [f"{middle(n, 3):.0f}"])] for n in seen],
+                 ["", "× real time", "wall s", "peak MB", "word errors", *([] if asked.device == "cpu" else ["GPU MB"])])
     print()
     ratios, failed = [], False
-    for ours in (n for n in OURS if n in seen):
+    for ours in (n for n in seen if is_ours(n)):
         for peer in (n for n in PEERS if n in seen):
             faster = statistics.median(p[0] / o[0] for o, p in zip(seen[ours], seen[peer]))
             smaller = statistics.median(o[1] / p[1] for o, p in zip(seen[ours], seen[peer]))
             # `best` takes the time it needs.
-            failed |= ours != "best" and faster < FLOOR.get(peer, 0)
+            failed |= asked.device == "cpu" and not ours.startswith("best") and faster < FLOOR.get(peer, 0)
             ratios.append([f"{ours} against {peer}", f"{faster:.2f} ×", f"{smaller:.2f}", f"{middle(ours, 2) - middle(peer, 2):+.3f}"])
     daemon.table(ratios, ["transcriptord", "speed", "memory", "word errors"])
     raise SystemExit(1 if failed else 0)

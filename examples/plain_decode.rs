@@ -1,16 +1,18 @@
 //! whisper.cpp as it comes: one `full()` over the whole file. A peer for benches/speed.py; knows nothing of windows.
 //!
-//! `plain_decode MODEL AUDIO.wav LANGUAGE THREADS` prints the text. The audio is 16 kHz mono.
+//! `plain_decode MODEL AUDIO.wav LANGUAGE THREADS DEVICE` prints the text. The audio is 16 kHz mono; the device `cpu`, `cuda:0`…
 
 use std::error::Error;
+use transcriptord::device::Device;
 use transcriptord::engine;
 use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [model, audio, language, threads] = args.as_slice() else {
-        return Err("usage: plain_decode MODEL AUDIO.wav LANGUAGE THREADS".into());
+    let [model, audio, language, threads, device] = args.as_slice() else {
+        return Err("usage: plain_decode MODEL AUDIO.wav LANGUAGE THREADS DEVICE".into());
     };
+    let gpu = device.parse::<Device>()?.index();
     let samples = hound::WavReader::open(audio)?
         .samples::<i16>()
         .map(|s| s.map(|s| f32::from(s) / 32768.0))
@@ -18,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // States that are made here get no encoder from us: whisper.cpp uses its own. The call links what its build asks for.
     eprintln!("{}", engine::Kernels::here());
     let mut place = WhisperContextParameters::default();
-    place.use_gpu(false).flash_attn(true);
+    place.use_gpu(gpu.is_some()).gpu_device(gpu.unwrap_or(0) as i32).flash_attn(true);
     let context = WhisperContext::new_with_params(model, place)?;
     let mut state = context.create_state()?;
     let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: 1 });

@@ -36,12 +36,27 @@ impl Device {
         }
     }
 
+    /// What a program has to be built with to use it: the feature's name; nothing for a CPU.
+    pub fn feature(self) -> Option<&'static str> {
+        match self {
+            Device::Cpu => None,
+            Device::Cuda(_) => Some("cuda"),
+            Device::Vulkan(_) => Some("vulkan"),
+        }
+    }
+
     /// Whether this build can use it: CUDA and Vulkan are chosen when the program is built.
     pub fn built_in(self) -> bool {
-        match self {
-            Device::Cpu => true,
-            Device::Cuda(_) => cfg!(feature = "cuda"),
-            Device::Vulkan(_) => cfg!(feature = "vulkan"),
+        self.feature().is_none_or(|feature| Device::features().contains(&feature))
+    }
+
+    /// What this build has of those.
+    pub fn features() -> &'static [&'static str] {
+        match (cfg!(feature = "cuda"), cfg!(feature = "vulkan")) {
+            (false, false) => &[],
+            (true, false) => &["cuda"],
+            (false, true) => &["vulkan"],
+            (true, true) => &["cuda", "vulkan"],
         }
     }
 }

@@ -1,22 +1,23 @@
 //! The daemon, put together: socket, database, spool, pool, HTTP, and the order in which they end.
 //! The only place that knows all rooms; decides nothing about jobs.
 
+mod place;
 mod values;
 
+pub use place::check_device;
 pub use values::{node, options, rank, setup};
 
 use crate::bazarr;
 use crate::clock::System;
 use crate::config::{Config, PoolMode};
-use crate::device::{self, Device, level};
-use crate::engine::{self, Kernels};
+use crate::device;
 use crate::handover::{self, Successor};
 use crate::housekeeping::{self, Rules};
 use crate::http;
 use crate::job::JobId;
 use crate::notify::{self, Event};
-use crate::pool::builds::{self, Builds};
-use crate::pool::children::{Children, Place};
+use crate::pool::builds;
+use crate::pool::children::Children;
 use crate::pool::hints::{self, Order};
 use crate::pool::{self, setup::Setup};
 use crate::push;
@@ -56,7 +57,7 @@ pub enum Error {
     #[error("another transcriptord uses the data folder {}: stop it, or give this one its own with --data-dir", .0.display())]
     InUse(PathBuf),
     #[error(
-        "the device '{0}' is not built in: build with `cargo build --release --features {1}`, or use --device cpu"
+        "this program cannot use the device '{0}': install a package with transcriptord-worker-{1}, build with `cargo build --release --features {1}`, or use --device cpu"
     )]
     Device(String, &'static str),
     #[error(transparent)]
@@ -67,6 +68,10 @@ pub enum Error {
     Queue(#[from] queue::Error),
     #[error(transparent)]
     Spool(#[from] spool::Error),
+    #[error(
+        "{0} is not there: look with nvidia-smi or vulkaninfo whether its driver works, or use --device cpu"
+    )]
+    NoGpu(String),
     #[error(transparent)]
     Bazarr(#[from] bazarr::Error),
     #[error("{0}")]
@@ -77,7 +82,9 @@ pub enum Error {
 ///
 /// The socket listens first: nothing that follows may cost a client a refused connection.
 pub fn run(config: Config) -> Result<(), Error> {
-    built_for(&config)?;
+    if !config.device.parse().is_ok_and(builds::has_one_for) {
+        return Err(place::no_device(&config.device));
+    }
     handover::ignore_signal();
     let successor = Arc::new(Successor::of(builds::front(&std::env::current_exe()?)));
     let listener = listen(config.listen)?;
@@ -85,7 +92,7 @@ pub fn run(config: Config) -> Result<(), Error> {
     log::info!("transcriptord {} listens on http://{at}", env!("CARGO_PKG_VERSION"));
     // Stays open when the server closes its own: the kernel holds connections until a successor accepts them.
     let kept = listener.try_clone()?;
-    let (place, kernels) = place(&config);
+    let (place, kernels) = place::place(&config)?;
     let _lock = lock(&config.data_dir)?;
     let store = insist(|| Ok(Store::open(&config.database_url)?))?;
     let setup = setup(&config);
@@ -155,31 +162,6 @@ pub fn run(config: Config) -> Result<(), Error> {
         Ending::Stop => Ok(()),
         Ending::Handover => Err(Error::Successor(successor.become_with(&kept))),
     }
-}
-
-/// Where the pool works and with which kernels; the log is told.
-fn place(config: &Config) -> (Place, Kernels) {
-    let builds = match config.pool {
-        PoolMode::Processes => Builds::here(),
-        // The best for this CPU already: the command line saw to that.
-        PoolMode::InProcess => Builds::only("/proc/self/exe".into()),
-    };
-    for why in builds.passed_over() {
-        log::warn!("{why}");
-    }
-    let used = builds.used();
-    log::info!("the CPU is {}; {used} does the work", level::cpu_name());
-    log::info!("whisper.cpp: {}", used.kernels);
-    if let Some(ours) = engine::ours() {
-        log::info!("on this CPU the products are {ours}");
-    } else if !used.kernels.have_seat() {
-        log::warn!("this build lacks the fast encoder for CPUs: `transcriptord doctor` says how to get it");
-    }
-    let place = match config.pool {
-        PoolMode::Processes => Place::Process(Box::new(builds)),
-        PoolMode::InProcess => Place::Here,
-    };
-    (place, used.kernels)
 }
 
 /// Gives the jobs of this node's earlier life back to the queue.
@@ -259,13 +241,14 @@ pub fn attached(fd: i32) -> Result<(), Error> {
         Some(Order::Begin(setup)) => *setup,
         _ => return Ok(()),
     };
+    check_device(&setup.device)?;
     let queue = values::queue(Store::open(&setup.database_url)?, setup.node.clone(), setup.told);
     Ok(pool::device::run(setup, queue, Some(link))?)
 }
 
 /// A worker on its own, beside daemons that share its database: claims, works, and gives its jobs back at SIGTERM.
 pub fn worker(config: &Config) -> Result<(), Error> {
-    built_for(config)?;
+    check_device(&config.device)?;
     let setup = Setup { idle_ms: 0, ..setup(config) };
     let queue = values::queue(Store::open(&config.database_url)?, setup.node.clone(), setup.told);
     log_what_is_missing(config);
@@ -291,15 +274,6 @@ fn yield_to_others() {
     unsafe { libc::nice(5) };
     // Not permitted in some containers; nothing depends on it.
     let _ = std::fs::write("/proc/self/oom_score_adj", "500");
-}
-
-/// Fails when this build cannot use the device: whisper.cpp would take the CPU and say nothing.
-pub fn built_for(config: &Config) -> Result<(), Error> {
-    let feature = if config.device.starts_with("vulkan") { "vulkan" } else { "cuda" };
-    match config.device.parse::<Device>() {
-        Ok(device) if device.built_in() => Ok(()),
-        _ => Err(Error::Device(config.device.clone(), feature)),
-    }
 }
 
 /// One daemon a data folder: the lock goes with the process, however it ends.

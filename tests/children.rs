@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use transcriptord::clock::System;
+use transcriptord::device::Device;
 use transcriptord::device::level::Level::{V2, V3, V4};
 use transcriptord::job::{Claim, JobKind};
 use transcriptord::pool::builds::{About, Builds};
@@ -47,7 +48,7 @@ fn package(better: &str, lower: &str) -> (Package, Builds) {
     package.has(V3, lower);
     let mut own = About::here();
     own.level = Some(V2);
-    let builds = Builds::beside(&package.program(), Some(V4), own);
+    let builds = Builds::beside(&package.program(), Some(V4), Device::Cpu, own);
     assert_eq!(builds.used().level, Some(V4), "{builds:?}");
     (package, builds)
 }

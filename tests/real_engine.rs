@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use transcriptord::engine::whisper::{Cpp, Place, Whisper};
-use transcriptord::engine::{Ask, Context, Engine, Error, Heard, Kernels, Part, Sound};
+use transcriptord::engine::{Ask, Beside, Context, Engine, Error, Heard, Kernels, Part, Session, Sound};
 use transcriptord::job::Task;
 use transcriptord::language::Language;
 use transcriptord::model;
@@ -14,6 +14,8 @@ struct Real {
     samples: Vec<f32>,
 }
 
+/// Samples of the recording.
+const END_OF_A_SENTENCE: usize = 227_200;
 const PLACE: Place = Place { gpu: None, threads: 2 };
 
 impl Real {
@@ -55,7 +57,7 @@ impl Real {
 fn ask(beam: u32, prompt: Option<&str>) -> Ask {
     let (language, task) = (Language::ENGLISH, Task::Transcribe);
     let prompt = prompt.map(str::to_owned);
-    Ask { language, task, beam, context: Context::Fitted, prompt, dice: false }
+    Ask { language, task, beam, beside: None, context: Context::Fitted, prompt, dice: false }
 }
 
 fn text(heard: &Heard) -> String {
@@ -68,6 +70,8 @@ fn check(ours: &Heard, theirs: &Heard) {
     assert_eq!(text(ours), text(theirs));
     let (p, q) = (ours.avg_logprob, theirs.avg_logprob);
     assert!((p - q).abs() < 0.02, "{p} {q}");
+    let (p, q) = (ours.no_speech.unwrap(), theirs.no_speech.unwrap());
+    assert!((p - q).abs() < 0.02, "nobody speaks: {p} {q}");
     // What the decoder thinks of the time of one word is a close call now and then; the middle of all is not.
     let pairs = ours.words.iter().zip(&theirs.words);
     let mut apart: Vec<i64> = pairs.map(|(a, b)| (a.start_ms - b.start_ms).abs()).collect();
@@ -114,6 +118,34 @@ fn our_decoder_writes_what_that_of_whisper_cpp_writes() {
         let most = own.split(' ').count().max(theirs.split(' ').count());
         assert!(words > 35 && words + 2 >= most, "{own}\n{theirs}");
     }
+}
+
+#[test]
+fn a_search_that_goes_beside_another_finds_what_it_finds_alone() {
+    let Some(real) = Real::new() else { return };
+    let ours = real.ours();
+    if matches!(ours, Whisper::Cpp(_)) {
+        eprintln!("skipped: our decoder has no kernels for this CPU");
+        return;
+    }
+    // Up to where a sentence ends, so that nothing is gone over again.
+    let samples = &real.samples[..END_OF_A_SENTENCE];
+    let speech = std::iter::once(0..samples.len() as i64).collect::<Vec<_>>();
+    let sound = Sound { samples, speech: &speech };
+    let hear =
+        |session: &mut dyn Session, ask: &Ask, stop| session.transcribe(sound, ask, &AtomicBool::new(stop));
+    let alone = |beam| hear(&mut *ours.session().unwrap(), &ask(beam, None), false).unwrap();
+    let both = |below, other: &Ask| {
+        let mut session = ours.session().unwrap();
+        let beside = Some(Beside { beams: 5, below });
+        let first = hear(&mut *session, &Ask { beside, ..ask(1, None) }, false).unwrap();
+        assert_eq!(first, alone(1));
+        hear(&mut *session, other, true)
+    };
+    // Raised flags end what has to be worked for.
+    assert_eq!(both(0.0, &ask(5, None)).unwrap(), alone(5));
+    assert!(matches!(both(0.0, &ask(5, Some("Digium"))), Err(Error::Stopped)));
+    assert!(matches!(both(-9.0, &ask(5, None)), Err(Error::Stopped)));
 }
 
 #[test]

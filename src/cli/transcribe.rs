@@ -2,7 +2,7 @@
 
 use super::{Failure, log, progress};
 use crate::clock::System;
-use crate::config::{Config, Flags};
+use crate::config::{self, Config, Flags};
 use crate::job::{JobKind, JobState, NewJob, Options, Origin, Preset, Source, Task};
 use crate::language::Language;
 use crate::pool::hints::{self, Order, Report};
@@ -129,9 +129,11 @@ impl Transcribe {
         if self.files.is_empty() {
             return Err(usage("name at least one media file; --help shows how".into()));
         }
-        builds::become_best(|why| eprintln!("transcriptord: {why}"));
+        // Before anything is said, so that it is said once.
+        let device = config::read(&self.flags()).map(|config| config.device).unwrap_or_default();
+        builds::become_best(&device, |why| eprintln!("transcriptord: {why}"));
         let config = super::configured(&self.flags())?;
-        serve::built_for(&config).map_err(|e| usage(e.to_string()))?;
+        serve::check_device(&config.device).map_err(|e| usage(e.to_string()))?;
         // What a file's job warns of is what this command prints.
         log::start(config.log_level.min(::log::LevelFilter::Error));
         let language = match self.language.as_deref().filter(|l| *l != "auto") {

@@ -3,6 +3,7 @@
 use super::voice::Voice;
 use super::{Error, decoder, encoder, whisper};
 use serde::{Deserialize, Serialize};
+use std::ffi::CStr;
 use std::fmt;
 use whisper_rs::whisper_rs_sys as sys;
 
@@ -51,6 +52,25 @@ impl Kernels {
     /// Whether matrices are multiplied by the tuned kernels. On ARM they make no difference.
     pub fn are_tuned(&self) -> bool {
         cfg!(target_arch = "aarch64") || self.0.contains("LLAMAFILE = 1")
+    }
+}
+
+/// The names of the GPUs that whisper.cpp finds, in the order of their numbers; none in a build without a feature for them.
+/// Where the one that is asked for is missing whisper.cpp takes the CPU and says nothing.
+pub fn gpus() -> Vec<String> {
+    whisper::quiet_logs();
+    // SAFETY: ggml's list of devices lives as long as the process, and so do the names in it.
+    unsafe {
+        let devices = (0..sys::ggml_backend_dev_count()).map(|i| sys::ggml_backend_dev_get(i));
+        let is_gpu = |device: &_| {
+            [
+                sys::ggml_backend_dev_type_GGML_BACKEND_DEVICE_TYPE_GPU,
+                sys::ggml_backend_dev_type_GGML_BACKEND_DEVICE_TYPE_IGPU,
+            ]
+            .contains(&sys::ggml_backend_dev_type(*device))
+        };
+        let name = |device| CStr::from_ptr(sys::ggml_backend_dev_description(device));
+        devices.filter(is_gpu).map(|device| name(device).to_string_lossy().into_owned()).collect()
     }
 }
 

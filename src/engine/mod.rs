@@ -18,7 +18,7 @@ pub mod voice;
 pub mod whisper;
 mod words;
 
-pub use kernels::{Kernels, ours};
+pub use kernels::{Kernels, gpus, ours};
 pub use trial::Trial;
 
 use crate::job::Task;
@@ -36,12 +36,23 @@ pub struct Ask {
     pub task: Task,
     /// Beams to follow; 1 is greedy.
     pub beam: u32,
+    /// What will be asked for next if this is in doubt, when all else stays the same.
+    pub beside: Option<Beside>,
     pub context: Context,
     /// What was said before, as it were; [`Session::fitting`] has cut it.
     pub prompt: Option<String>,
     /// Where the decoder is unsure it rolls dice, hotter each time: finds words in bad
     /// sound, and in no speech at all.
     pub dice: bool,
+}
+
+/// Another search beside a greedy one, over the same sound at the same time: much cheaper than one after the other where an
+/// engine can do it. When it is then asked for it is there already.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Beside {
+    pub beams: usize,
+    /// It is begun where the first is less sure than this, in mean log probability.
+    pub below: f32,
 }
 
 /// A tensor in a model file.
@@ -90,8 +101,7 @@ pub struct Sound<'a> {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Heard {
     pub words: Vec<Word>,
-    /// Whisper's probability that nobody speaks, the highest of the passes, 0 to 1. None from whisper.cpp: what it calls so is
-    /// read behind another token, and next to 0 on noise too.
+    /// Whisper's probability that nobody speaks, the highest of the passes, 0 to 1; None from an engine that cannot tell.
     pub no_speech: Option<f32>,
     /// Mean log probability of the tokens; 0 without any.
     pub avg_logprob: f32,

@@ -12,9 +12,13 @@ use super::whisper::as_prompt;
 use super::{Ask, Error, Heard, LanguageOdds, Part, Session, Sound, pages, prompt};
 use crate::job::Task;
 use crate::language::Language;
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Searches that went beside others and are kept: those of a window and of its tails.
+const KEPT: usize = 4;
 
 /// What all sessions of a model share.
 pub struct Model {
@@ -40,6 +44,8 @@ pub struct Own {
     model: Arc<Model>,
     /// The hash of what was encoded last: a sound is often looked at again, for its language or with more beams.
     last: Option<blake3::Hash>,
+    /// What was found beside other searches, by what was looked for.
+    beside: VecDeque<(blake3::Hash, Found)>,
     attended: Attended,
     nodes: Nodes,
     desk: Desk,
@@ -50,6 +56,7 @@ impl Own {
         Own {
             model,
             last: None,
+            beside: VecDeque::new(),
             attended: Attended::default(),
             nodes: Nodes::default(),
             desk: Desk::default(),
@@ -58,9 +65,7 @@ impl Own {
 
     /// Makes ready what is attended to of the samples, over so many positions.
     pub fn encode(&mut self, samples: &[f32], positions: usize, stop: &AtomicBool) -> Result<(), Error> {
-        let mut hash = blake3::Hasher::new();
-        hash.update(bytemuck::cast_slice(samples)).update(&positions.to_le_bytes());
-        let sound = hash.finalize();
+        let sound = hash_of(samples, positions);
         if self.last == Some(sound) {
             return Ok(());
         }
@@ -95,8 +100,6 @@ impl Own {
     }
 
     fn pass(&mut self, samples: &[f32], ask: &Ask, stop: &AtomicBool) -> Result<Pass, Error> {
-        let context = context(ask.context, samples.len());
-        self.encode(samples, context, stop)?;
         let model = self.model.clone();
         let vocabulary = &model.decoder.vocabulary;
         let mut before = Vec::new();
@@ -122,18 +125,44 @@ impl Own {
         }
         let sound_ms = samples.len() as i64 / PER_MS;
         let most = most_tokens(samples.len()).min(model.decoder.context() / 2 - 4);
-        let search = Search {
-            before: &before,
-            start,
-            beams: ask.beam.max(1) as usize,
-            dice: ask.dice,
-            sound_ms,
-            most,
+        let context = context(ask.context, samples.len());
+        let sound = hash_of(samples, context);
+        let key = |beams: usize| {
+            let mut hash = blake3::Hasher::new();
+            hash.update(sound.as_bytes()).update(bytemuck::cast_slice(&before));
+            hash.update(&beams.to_le_bytes()).update(&[u8::from(ask.dice)]).finalize()
         };
-        let room = (&mut self.nodes, &mut self.desk);
-        let found = model.decoder.search(&model.rules, &self.attended, &search, room, stop)?;
+        let beams = ask.beam.max(1) as usize;
+        let beside = ask.beside.filter(|beside| beams == 1 && beside.beams > 1);
+        let search = Search { before: &before, start, beams, beside, dice: ask.dice, sound_ms, most };
+        let found = match self.found_beside(key(beams)) {
+            Some(found) => found,
+            None => {
+                self.encode(samples, context, stop)?;
+                let room = (&mut self.nodes, &mut self.desk);
+                let (found, other) =
+                    model.decoder.search(&model.rules, &self.attended, &search, room, stop)?;
+                if let (Some(other), Some(beside)) = (other, beside) {
+                    self.beside.truncate(KEPT - 1);
+                    self.beside.push_front((key(beside.beams), other));
+                }
+                found
+            }
+        };
         Ok(collect(&found, vocabulary, sound_ms, &Loudness::of(samples)))
     }
+
+    fn found_beside(&mut self, key: blake3::Hash) -> Option<Found> {
+        let at = self.beside.iter().position(|(of, _)| *of == key)?;
+        self.beside.remove(at).map(|(_, found)| found)
+    }
+}
+
+/// Of a sound that is looked at over so many positions.
+fn hash_of(samples: &[f32], positions: usize) -> blake3::Hash {
+    let mut hash = blake3::Hasher::new();
+    hash.update(bytemuck::cast_slice(samples)).update(&positions.to_le_bytes());
+    hash.finalize()
 }
 
 impl Session for Own {

@@ -26,6 +26,11 @@ const TAIL_LEAD: i64 = 200 * PER_MS;
 const TAILS: u32 = 4;
 /// A tail in which Whisper thinks that nobody speaks has no words: those it writes ("you", "Oh.") are made up.
 pub(super) const SPEECHLESS: f32 = 0.6;
+/// A text with a mean log probability below this is tried again with dice, and so is one whose last tokens are too much
+/// alike (in nats; whisper.cpp's limits). Where nobody seems to speak an improbable text is none.
+pub(super) const UNSURE: f32 = -1.0;
+pub(super) const ALIKE: f32 = 2.4;
+pub(super) const ALIKE_OVER: usize = 32;
 /// More tokens than these and one for each so many samples are a loop: the densest script has 20 a second.
 const FEWEST_TOKENS: usize = 24;
 const SAMPLES_A_TOKEN: usize = 800;
@@ -58,6 +63,22 @@ impl Pass {
             self.tokens.push(Token { bytes: token.said.text.to_vec(), start_ms, end_ms, p: token.p });
         }
     }
+}
+
+impl Pass {
+    /// Whether the text is improbable, or goes round in circles.
+    pub fn is_doubtful(&self) -> bool {
+        let mean = self.logprob_sum / self.tokens.len().max(1) as f32;
+        let last = &self.tokens[self.tokens.len().saturating_sub(ALIKE_OVER)..];
+        let last: Vec<&[u8]> = last.iter().map(|token| &token.bytes[..]).collect();
+        mean < UNSURE || (last.len() == ALIKE_OVER && entropy(&last) < ALIKE)
+    }
+}
+
+/// Of the tokens, in nats: 0 when all are the same.
+pub(super) fn entropy<T: PartialEq>(tokens: &[T]) -> f32 {
+    let share = |of: &T| tokens.iter().filter(|t| *t == of).count() as f32 / tokens.len() as f32;
+    tokens.iter().map(|of| -share(of).ln() / tokens.len() as f32).sum()
 }
 
 /// Fails when a model that knows English alone is asked for something else.

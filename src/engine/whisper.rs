@@ -7,7 +7,9 @@
 use super::encoder::{Encoder, seat};
 use super::mel::Mel;
 use super::own::{Model, Own};
-use super::pass::{Decoded, PER_MS, Pass, able, context, most_tokens, passes, positions};
+use super::pass::{
+    Decoded, PER_MS, POSITIONS, Pass, SPEECHLESS, able, context, most_tokens, passes, positions,
+};
 use super::times::{Loudness, Said};
 use super::{Ask, Engine, Error, Heard, LanguageOdds, Part, Session, Sound, decoder, prompt};
 use crate::job::Task;
@@ -44,6 +46,8 @@ pub struct Cpp {
     pub(super) context: Arc<WhisperContext>,
     pub(super) threads: usize,
     mel: Arc<Mel>,
+    /// On a GPU, with flash attention: on CPU that is slower (engine-speed measurements).
+    on_gpu: bool,
     /// Ours, on CPU; on a GPU whisper.cpp's own is used.
     encoder: Option<Arc<Encoder>>,
 }
@@ -67,24 +71,32 @@ pub fn is_own(gpu: bool) -> bool {
 
 impl Cpp {
     /// As [`Whisper::load`], whatever the CPU.
-    ///
-    /// Flash attention is slower on CPU (engine-speed measurements) and faster on GPUs.
     pub fn load(path: &Path, parts: Vec<Part>, place: &Place) -> Result<Cpp, Error> {
         quiet_logs();
         let encoder = Encoder::open(path, parts)?;
         let mel = Arc::new(Mel::new(&encoder.mel_filters()?));
         let mut params = WhisperContextParameters::default();
-        params.use_gpu(place.gpu.is_some()).flash_attn(place.gpu.is_some());
+        let on_gpu = place.gpu.is_some();
+        params.use_gpu(on_gpu).flash_attn(on_gpu);
         params.gpu_device(place.gpu.unwrap_or(0) as i32);
         let context = WhisperContext::new_with_params(path, params)
             .map_err(|e| Error::Load(path.display().to_string(), e.to_string()))?;
-        let encoder = place.gpu.is_none().then(|| Arc::new(encoder));
-        Ok(Cpp { context: Arc::new(context), threads: place.threads.max(1), mel, encoder })
+        let encoder = (!on_gpu).then(|| Arc::new(encoder));
+        Ok(Cpp { context: Arc::new(context), threads: place.threads.max(1), mel, on_gpu, encoder })
     }
 
     /// With whisper.cpp's own encoder in place of ours, for comparing the two.
     pub fn with_foreign_encoder(self) -> Cpp {
         Cpp { encoder: None, ..self }
+    }
+
+    /// The positions that are looked at.
+    ///
+    /// With flash attention whisper.cpp attends to keys up to the next multiple of 256, and what stands there was left by a
+    /// sound that was looked at over another number of positions: with one number alone, and that the model's own, it is
+    /// zeros.
+    fn positions(&self, wanted: usize) -> usize {
+        if self.on_gpu { POSITIONS } else { wanted }
     }
 
     /// A state of a session that encoded `last` last.
@@ -149,7 +161,8 @@ impl Session for State {
         let failed = |e: whisper_rs::WhisperError| Error::Failed(format!("language detection: {e}"));
         // A run that ends before its encoder sets spectrogram and context length.
         let never = AtomicBool::new(false);
-        let watch = self.watch(sound.samples, positions(sound.samples.len()), &never, 0);
+        let positions = self.whisper.positions(positions(sound.samples.len()));
+        let watch = self.watch(sound.samples, positions, &never, 0);
         let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: 1 });
         let threads = self.whisper.threads;
         params.set_n_threads(threads as i32);
@@ -174,8 +187,28 @@ impl State {
         self.state.as_mut().ok_or_else(|| Error::Session("none".into()))
     }
 
+    /// As our own decoder goes on: dice only where somebody seems to speak, and no improbable text where nobody does.
     fn pass(&mut self, samples: &[f32], ask: &Ask, stop: &AtomicBool) -> Result<Pass, Error> {
-        let context = context(ask.context, samples.len());
+        let mut pass = self.run(samples, ask, false, stop)?;
+        let no_speech = self.no_speech(stop)?;
+        if ask.dice && no_speech <= SPEECHLESS && pass.is_doubtful() {
+            pass = self.run(samples, ask, true, stop)?;
+        }
+        if no_speech > SPEECHLESS && pass.is_doubtful() {
+            pass = Pass::default();
+        }
+        pass.no_speech = Some(no_speech);
+        if ask.beam > 1 && !self.whisper.on_gpu {
+            // whisper.cpp keeps what it took for the beams: as much again as all the rest of a session. A GPU takes long to
+            // make room anew.
+            self.state = None;
+        }
+        Ok(pass)
+    }
+
+    /// One run of whisper.cpp; with `dice` others follow where that is in doubt.
+    fn run(&mut self, samples: &[f32], ask: &Ask, dice: bool, stop: &AtomicBool) -> Result<Pass, Error> {
+        let context = self.whisper.positions(context(ask.context, samples.len()));
         let watch = self.watch(samples, context, stop, 1);
         let strategy = match ask.beam {
             0 | 1 => SamplingStrategy::Greedy { best_of: 1 },
@@ -186,7 +219,7 @@ impl State {
         params.set_language(Some(ask.language.whisper_code()));
         params.set_translate(ask.task == Task::Translate);
         params.set_no_context(true);
-        if !ask.dice {
+        if !dice {
             params.set_temperature_inc(0.0);
         }
         params.set_suppress_nst(true);
@@ -197,17 +230,28 @@ impl State {
         let state = self.state()?;
         let done = seat::stoppable(stop, || run(state, params, &watch, samples.len()));
         let wanted_more = watch.encoded.load(Ordering::Relaxed) > watch.may_encode;
-        let pass = match done {
+        match done {
             _ if stop.load(Ordering::Relaxed) => Err(Error::Stopped),
             Err(e) => Err(e),
             Ok(Err(e)) => Err(Error::Failed(e.to_string())),
             Ok(Ok(())) => Ok(self.collect(wanted_more, &Loudness::of(samples))),
-        };
-        if ask.beam > 1 {
-            // whisper.cpp keeps what it took for the beams: as much again as all the rest of a session.
-            self.state = None;
         }
-        pass
+    }
+
+    /// The probability that nobody speaks in what was encoded last, as it stands behind the start of the text.
+    ///
+    /// What whisper.cpp itself calls so is read behind another token, and next to 0 on noise too.
+    fn no_speech(&mut self, stop: &AtomicBool) -> Result<f32, Error> {
+        let failed = |e: whisper_rs::WhisperError| Error::Failed(format!("no-speech probability: {e}"));
+        let context = self.whisper.context.clone();
+        let (start, token, threads) =
+            (context.token_sot(), context.token_nosp() as usize, self.whisper.threads);
+        let state = self.state()?;
+        seat::stoppable(stop, || state.decode(&[start], 0, threads))?.map_err(failed)?;
+        let logits = state.get_logits().map_err(failed)?;
+        let most = logits.iter().copied().fold(f32::MIN, f32::max);
+        let all: f32 = logits.iter().map(|l| (l - most).exp()).sum();
+        Ok((logits[token] - most).exp() / all)
     }
 
     /// `may_encode`: encoder runs that are allowed.
@@ -328,5 +372,6 @@ pub(super) fn quiet_logs() {
 }
 
 pub(super) fn system_info() -> String {
+    quiet_logs();
     whisper_rs::print_system_info().trim().to_owned()
 }

@@ -122,6 +122,7 @@ mod tests {
             language: Language::ENGLISH,
             task: Task::Transcribe,
             beam: CAREFUL_BEAM,
+            beside: None,
             context: Context::Fitted,
             prompt: None,
             dice: true,

@@ -1,9 +1,13 @@
-//! The builds of this program for better CPUs that lie beside it in a package, and which one works here. Knows nothing of
-//! the work.
+//! The builds of this program for better CPUs and for GPUs that lie beside it in a package, and which one works here. Knows
+//! nothing of the work.
 //!
 //! A package has the program itself for the lowest level in `bin`, and in `lib/transcriptord` the same program for higher
 //! ones. Before one is used it has to say that it is the same program, and to show that the CPU runs its kernels.
+//!
+//! Those for GPUs are apart because of what they load as they start: CUDA's libraries are 200 MB, of which a daemon that
+//! waits has no use, and without a driver the program would not start at all.
 
+use crate::device::Device;
 use crate::device::level::Level;
 use crate::engine::{self, Kernels};
 use serde::{Deserialize, Serialize};
@@ -15,8 +19,25 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::{fmt, io};
 
-/// What the builds' files are called, before the level.
+/// What the builds' files are called, before what they are for.
 const NAME: &str = "transcriptord-worker-";
+
+/// What a build is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum For {
+    Level(Level),
+    /// The feature that it is built with.
+    Gpu(&'static str),
+}
+
+impl fmt::Display for For {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            For::Level(level) => level.fmt(f),
+            For::Gpu(feature) => f.write_str(feature),
+        }
+    }
+}
 
 /// What a build says of itself (`transcriptord worker --about`), as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +47,12 @@ pub struct About {
     mark: String,
     /// What it was built for; `None` outside packages.
     pub level: Option<Level>,
+    /// The features for GPUs that it was built with.
+    #[serde(default)]
+    pub gpus: Vec<String>,
+    /// The GPUs that it finds here, by name, in the order of their numbers.
+    #[serde(default)]
+    pub devices: Vec<String>,
     kernels: Kernels,
 }
 
@@ -35,6 +62,8 @@ impl About {
             version: env!("CARGO_PKG_VERSION").into(),
             mark: option_env!("TRANSCRIPTORD_BUILD").unwrap_or_default().into(),
             level: Level::of_program(),
+            gpus: Device::features().iter().map(|&feature| feature.to_owned()).collect(),
+            devices: engine::gpus(),
             kernels,
         }
     }
@@ -60,33 +89,50 @@ pub struct Build {
     held: Option<Arc<File>>,
     /// What it was built for.
     pub level: Option<Level>,
+    gpus: Vec<String>,
+    devices: Vec<String>,
     pub kernels: Kernels,
 }
 
 impl Build {
     fn own() -> Build {
-        let About { level, kernels, .. } = About::here();
-        Build { path: None, program: "/proc/self/exe".into(), held: None, level, kernels }
+        let About { level, kernels, gpus, devices, .. } = About::here();
+        Build { path: None, program: "/proc/self/exe".into(), held: None, level, gpus, devices, kernels }
     }
 
     /// The one at `path`, when it is what its place says. Fails with the end of a sentence.
-    fn found(path: PathBuf, level: Level, own: &About) -> Result<Build, String> {
+    fn found(path: PathBuf, suits: For, own: &About) -> Result<Build, String> {
         let file = File::open(&path).map_err(|e| e.to_string())?;
         let program = format!("/proc/self/fd/{}", file.as_raw_fd()).into();
-        let kernels = Kernels::here();
-        let mut build =
-            Build { path: Some(path), program, held: Some(Arc::new(file)), level: Some(level), kernels };
+        let build = Build { path: Some(path), program, held: Some(Arc::new(file)), ..Build::own() };
         let about = build.about()?;
         if (&about.version, &about.mark) != (&own.version, &own.mark) {
             let told = |a: &About| format!("{} {}", a.version, a.mark).trim_end().to_owned();
             let (its, ours) = (told(&about), told(own));
             return Err(format!("it is of version {its} and this is {ours}: install the whole package anew"));
         }
-        if about.level != Some(level) {
-            return Err("it was built for another CPU than its name says: install the package anew".into());
+        match suits {
+            For::Level(level) if about.level != Some(level) => {
+                Err("it was built for another CPU than its name says: install the package anew".into())
+            }
+            For::Gpu(feature) if !about.gpus.iter().any(|gpu| gpu == feature) => {
+                Err(format!("it was built without {feature}: install the package anew"))
+            }
+            _ => {
+                let About { level, gpus, devices, kernels, .. } = about;
+                Ok(Build { level, gpus, devices, kernels, ..build })
+            }
         }
-        build.kernels = about.kernels;
-        Ok(build)
+    }
+
+    /// Whether it can use the device.
+    pub fn can_use(&self, device: Device) -> bool {
+        device.feature().is_none_or(|feature| self.gpus.iter().any(|gpu| gpu == feature))
+    }
+
+    /// What the GPU is called that it finds under the device's number, if it finds one.
+    pub fn finds(&self, device: Device) -> Option<&str> {
+        self.devices.get(device.index()? as usize).map(String::as_str)
     }
 
     /// What it says of itself.
@@ -95,7 +141,11 @@ impl Build {
         let said = asked.map_err(|e| format!("it cannot be run: {e}"))?;
         match said.status {
             status if status.signal() == Some(libc::SIGILL) => Err(CANNOT_RUN.into()),
-            status if !status.success() => Err(format!("it ended with {status}")),
+            status if !status.success() => {
+                let last = String::from_utf8_lossy(&said.stderr);
+                let why = last.lines().last().map(|line| format!(": {line}")).unwrap_or_default();
+                Err(format!("it ended with {status}{why}"))
+            }
             _ => serde_json::from_slice(&said.stdout).map_err(|_| "it does not say what it is".into()),
         }
     }
@@ -154,26 +204,33 @@ pub struct Builds {
 #[derive(Debug)]
 struct State {
     used: Build,
-    /// Not looked at yet, the lowest first.
-    lower: Vec<Level>,
+    /// Not looked at yet, the best last.
+    lower: Vec<For>,
     passed_over: Vec<String>,
 }
 
 impl Builds {
-    /// Of the package that this program lies in, for this CPU. Outside a package there is this program alone.
-    pub fn here() -> Builds {
-        let program = std::env::current_exe().unwrap_or_default();
-        Builds::beside(&program, Level::of_cpu(), About::here())
+    /// Of the package that this program lies in, for this CPU and that device. Outside a package there is this program
+    /// alone.
+    pub fn here(device: Device) -> Builds {
+        Builds::beside(&program(), Level::of_cpu(), device, About::here())
     }
 
-    /// Those beside `program`, which says `own` of itself, on a CPU of this level: the highest that it runs is used.
-    pub fn beside(program: &Path, cpu: Option<Level>, own: About) -> Builds {
-        let prefix = program.parent().and_then(Path::parent).unwrap_or(Path::new(""));
+    /// Those beside `program`, which says `own` of itself, on a CPU of this level: the highest that it runs is used. For a
+    /// GPU that it was not built for, the one that was, if it is there.
+    pub fn beside(program: &Path, cpu: Option<Level>, device: Device, own: About) -> Builds {
         let fits = |level: &Level| Some(*level) <= cpu && Some(*level) > own.level;
-        let mut lower: Vec<Level> = Level::descending().filter(fits).collect();
-        lower.reverse();
+        let lower = match device.feature() {
+            None => {
+                let mut lower: Vec<For> = Level::descending().filter(fits).map(For::Level).collect();
+                lower.reverse();
+                lower
+            }
+            Some(feature) if own.gpus.iter().any(|gpu| gpu == feature) => Vec::new(),
+            Some(feature) => vec![For::Gpu(feature)],
+        };
         let state = State { used: Build::own(), lower, passed_over: Vec::new() };
-        let builds = Builds { folder: prefix.join("lib/transcriptord"), own, state: Mutex::new(state) };
+        let builds = Builds { folder: folder(program), own, state: Mutex::new(state) };
         builds.take_next(&mut builds.lock());
         builds
     }
@@ -215,12 +272,12 @@ impl Builds {
 
     /// The next that is there and can be used, else this program.
     fn take_next(&self, state: &mut State) {
-        while let Some(level) = state.lower.pop() {
-            let path = self.folder.join(format!("{NAME}{level}"));
+        while let Some(suits) = state.lower.pop() {
+            let path = self.folder.join(format!("{NAME}{suits}"));
             if !path.exists() {
                 continue;
             }
-            match Build::found(path.clone(), level, &self.own) {
+            match Build::found(path.clone(), suits, &self.own) {
                 Ok(build) => {
                     state.used = build;
                     return;
@@ -240,6 +297,22 @@ fn not_used(path: &Path, why: &str) -> String {
     format!("{} is not used: {why}", path.display())
 }
 
+fn program() -> PathBuf {
+    std::env::current_exe().unwrap_or_default()
+}
+
+/// Where a package has the builds that go with its program.
+fn folder(program: &Path) -> PathBuf {
+    let prefix = program.parent().and_then(Path::parent).unwrap_or(Path::new(""));
+    prefix.join("lib/transcriptord")
+}
+
+/// Whether this program was built for the device, or one lies beside it that says so by its name.
+pub fn has_one_for(device: Device) -> bool {
+    let beside = |feature| folder(&program()).join(format!("{NAME}{feature}")).exists();
+    device.built_in() || device.feature().is_some_and(beside)
+}
+
 /// The program that a person started, when `program` is one of its builds.
 pub fn front(program: &Path) -> PathBuf {
     let name = program.file_name().unwrap_or_default().to_string_lossy();
@@ -250,10 +323,10 @@ pub fn front(program: &Path) -> PathBuf {
     front.filter(|front| front.exists()).unwrap_or_else(|| program.to_owned())
 }
 
-/// Becomes the build that is best on this CPU, with this process's words, and returns only where that is this program.
+/// Becomes the build that is best for the device, with this process's words, and returns only where that is this program.
 /// `say` is told why a better one that is there is not used.
-pub fn become_best(say: impl Fn(&str)) {
-    let builds = Builds::here();
+pub fn become_best(device: &str, say: impl Fn(&str)) {
+    let builds = Builds::here(device.parse().unwrap_or(Device::Cpu));
     builds.passed_over().iter().for_each(|why| say(why));
     loop {
         let build = builds.used();

@@ -1,6 +1,7 @@
 //! Which build is used, with scripts in the place of the programs. Knows nothing of children or the command line.
 
 use super::{About, Builds, front};
+use crate::device::Device;
 use crate::device::level::Level::{self, V2, V3, V4};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -21,8 +22,8 @@ impl Package {
         self.0.path().join(name)
     }
 
-    /// Puts a script where the build for this level belongs.
-    fn has(&self, level: Level, script: &str) -> PathBuf {
+    /// Puts a script where the build for this level, or for GPUs of a kind, belongs.
+    fn has(&self, level: impl std::fmt::Display, script: &str) -> PathBuf {
         let path = self.path(&format!("lib/transcriptord/transcriptord-worker-{level}"));
         // Written by another process: while this one had it open, none could run it.
         let mut install = Command::new("install")
@@ -37,7 +38,7 @@ impl Package {
     }
 
     fn on(&self, cpu: Option<Level>) -> Builds {
-        Builds::beside(&self.path("bin/transcriptord"), cpu, about(V2))
+        Builds::beside(&self.path("bin/transcriptord"), cpu, Device::Cpu, about(V2))
     }
 
     /// The level that is used, and why others are not.
@@ -85,14 +86,48 @@ fn without_builds_beside_it_the_program_does_the_work_itself() {
     package.check(V4, None, &[]);
     package.has(V3, &says(&about(V3)));
     package.check(V4, Some(V3), &[]);
-    let builds = Builds::beside(Path::new(""), Some(V4), about(V2));
+    let builds = Builds::beside(Path::new(""), Some(V4), Device::Cpu, about(V2));
     assert!(builds.used().is_own() && builds.passed_over().is_empty());
+}
+
+#[test]
+fn a_gpu_is_used_by_the_build_that_was_made_for_it_alone() {
+    let package = whole_package();
+    let gpu = |features: &[&str]| About {
+        gpus: features.iter().map(|&feature| feature.to_owned()).collect(),
+        ..about(V3)
+    };
+    let check = |own: About, device: Device, expected: Option<&str>, why: &[&str]| {
+        let builds = Builds::beside(&package.path("bin/transcriptord"), Some(V4), device, own.clone());
+        let used = builds.used();
+        let path = used.path.as_ref().map(|path| path.file_name().unwrap().to_string_lossy().into_owned());
+        assert_eq!(path.as_deref(), expected, "{builds:?}");
+        if path.is_some() {
+            assert!(used.can_use(device), "{used:?}");
+        }
+        let told = builds.passed_over();
+        assert!(told.len() == why.len() && told.iter().zip(why).all(|(t, w)| t.contains(w)), "{told:?}");
+    };
+    let (cuda, vulkan) = (Device::Cuda(0), Device::Vulkan(1));
+    check(about(V2), cuda, None, &[]);
+    package.has("cuda", &says(&gpu(&["cuda"])));
+    check(about(V2), cuda, Some("transcriptord-worker-cuda"), &[]);
+    check(about(V2), Device::Cpu, Some("transcriptord-worker-x86-64-v4"), &[]);
+    // There is none for that, and this program cannot; nor does one do that was built with something else.
+    check(about(V2), vulkan, None, &[]);
+    package.has("vulkan", &says(&gpu(&["cuda"])));
+    check(about(V2), vulkan, None, &["it was built without vulkan"]);
+    package.has("cuda", "echo libcuda.so.1: cannot open shared object file >&2; exit 127");
+    check(about(V2), cuda, None, &["libcuda.so.1: cannot open"]);
+    // What can use it itself looks no further.
+    check(gpu(&["cuda"]), cuda, None, &[]);
 }
 
 #[test]
 fn a_program_uses_no_build_for_less_than_itself() {
     let package = whole_package();
-    let used = |own| Builds::beside(&package.path("bin/transcriptord"), Some(V4), about(own)).used();
+    let used =
+        |own| Builds::beside(&package.path("bin/transcriptord"), Some(V4), Device::Cpu, about(own)).used();
     assert!(used(V4).is_own());
     assert_eq!(used(V3).level, Some(V4));
 }

@@ -5,7 +5,7 @@ use super::guard::{self, Doubt};
 use super::reader::Window;
 use super::{alone, echo, islands, unheard, words};
 use crate::audio::PER_MS;
-use crate::engine::{Ask, Context, Error, Heard, Session, Sound};
+use crate::engine::{Ask, Beside, Context, Error, Heard, Session, Sound};
 use crate::job::{Preset, Task};
 use crate::language::Language;
 use crate::subtitle::Word;
@@ -68,10 +68,13 @@ pub fn hear(
         ask.language = language_of(session, sound.samples, ask.language)?;
     }
     let ask = &ask;
-    let mut heard = look(session, sound, ask, stop)?;
-    let doubt = guard::doubt(&heard, speech_ms);
     // Of a translation the decoder is never sure, and beams make it no better (measured in four languages).
     let worth_it = preset != Preset::Fast && ask.task == Task::Transcribe;
+    // A second look at a short sound is often one over more context.
+    let beside = (worth_it && sound.samples.len() >= SHORT)
+        .then_some(Beside { beams: CAREFUL_BEAM as usize, below: SURE });
+    let mut heard = look(session, sound, &Ask { beside, ..ask.clone() }, stop)?;
+    let doubt = guard::doubt(&heard, speech_ms);
     let again = match doubt {
         None => worth_it && !heard.words.is_empty() && heard.avg_logprob < SURE,
         Some(Doubt::Unsure) => worth_it,

@@ -247,6 +247,7 @@ mod tests {
             language: Language::ENGLISH,
             task: Task::Transcribe,
             beam,
+            beside: None,
             context,
             prompt: None,
             dice: true,

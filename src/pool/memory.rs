@@ -38,6 +38,9 @@ const STATE: u64 = 4_000_000;
 const SMALL_PARTS: u64 = 80;
 /// The descriptions of whisper.cpp's graphs, once a session.
 const GRAPHS: u64 = 9_000_000;
+/// What CUDA takes on a GPU before anything is done, and what its products work in for each session.
+const GPU_REST: u64 = 620_000_000;
+const GPU_PRODUCTS: u64 = 40_000_000;
 
 /// What a model takes, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -79,7 +82,8 @@ impl Needs {
         let attending = attended + rows(width) * (4 + ready()) / 4 + ready() * width * width + made;
         // Keys and values of a token, in f32.
         let node = 8 * layers * text;
-        let beams = BEAMS * (MOST_TOKENS * node + vocabulary * 4);
+        // A greedy search goes beside them.
+        let beams = (BEAMS + 1) * (MOST_TOKENS * node + vocabulary * 4);
         // The encoder's memory is given back before the decoder begins, and all of that before the encoder does.
         let listener = run(header, width).max(attending);
         Needs {
@@ -105,7 +109,7 @@ impl Needs {
         let words = vocabulary * 64;
         let beams = cell * SELF_CELLS * (BEAMS + SPARE_BEAMS - 1) + words * (BEAMS - 1);
         // A GPU's buffers are held whole, also what only the longest prompt would fill.
-        let whole = if gpu { 2 * PROMPT_TOKENS * vocabulary * 4 } else { 0 };
+        let whole = if gpu { 2 * PROMPT_TOKENS * vocabulary * 4 + GPU_PRODUCTS } else { 0 };
         let always = caches + 8 * rows + words + GRAPHS + whole;
         // Our encoder's memory is given back before the decoder begins, and that of beams when it ends.
         let session = always + if gpu { encoder + beams } else { encoder.max(beams) };
@@ -157,8 +161,8 @@ fn run(header: &Header, width: u64) -> u64 {
 /// What a device takes without any model.
 pub fn base(setup: &Setup) -> u64 {
     match setup.gpu() {
-        // Its own memory counts, and nothing of this is in there.
-        Some(_) => 0,
+        // Its own memory counts, and nothing of the jobs is in there.
+        Some(_) => GPU_REST,
         None => REST + LISTENED + OPEN_JOB * setup.concurrent.max(1) as u64,
     }
 }
@@ -274,7 +278,8 @@ mod tests {
     fn more_open_jobs_take_more_memory_but_none_of_a_gpu() {
         let one = Setup { concurrent: 1, ..setup("cpu", 0, 0) };
         assert!(base(&setup("cpu", 0, 0)) > base(&one));
-        assert_eq!(base(&setup("cuda:0", 0, 0)), 0);
+        let gpu = |concurrent| base(&Setup { concurrent, ..setup("cuda:0", 0, 0) });
+        assert_eq!(gpu(1), gpu(2));
     }
 
     #[test]

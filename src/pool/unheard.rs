@@ -123,7 +123,8 @@ mod tests {
         let span = Span { start: 160_000, end: 160_000 + samples.len() as i64 };
         let window = Window::new(0, &samples, TimeMap::new(vec![span]), vec![]);
         let (beam, context) = (1, Context::Fitted);
-        let ask = Ask { language: english, task: Task::Transcribe, beam, context, prompt: None, dice: true };
+        let task = Task::Transcribe;
+        let ask = Ask { language: english, task, beam, beside: None, context, prompt: None, dice: true };
         let mut session = engine.session().unwrap();
         let stop = AtomicBool::new(false);
         let (heard, stretch) = hear(session.as_mut(), &window, &ask, Spoken::Told, &stop).unwrap();

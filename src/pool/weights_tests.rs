@@ -29,7 +29,7 @@ fn folder(dir: &Path, memory_limit_mb: u64) -> Folder {
 
 fn ask(prompt: Option<&str>) -> Ask {
     let (language, task, context) = (Language::ENGLISH, Task::Transcribe, Context::Fitted);
-    Ask { language, task, beam: 1, context, prompt: prompt.map(str::to_owned), dice: false }
+    Ask { language, task, beam: 1, beside: None, context, prompt: prompt.map(str::to_owned), dice: false }
 }
 
 /// The model that is used and how many sessions of it there may be; or the MB that would do.
@@ -103,6 +103,7 @@ fn a_model_that_knows_english_alone_transcribes_that_and_refuses_the_rest() {
         language: Language::ENGLISH,
         task: Task::Transcribe,
         beam: 1,
+        beside: None,
         context: Context::Fitted,
         prompt: None,
         dice: true,

@@ -142,6 +142,7 @@ fn listen(
         language,
         task: open.task(),
         beam,
+        beside: None,
         context,
         prompt: prompt::compose(&open.job.options),
         dice: true,

@@ -140,7 +140,7 @@ fn models(config: &Config, _: Option<&Path>) -> Vec<Finding> {
         found.push(fail("models", format!("none in {}", dir.display()), todo));
     } else if !names.is_empty() {
         found.push(ok("models", format!("{} in {}", names.join(", "), dir.display())));
-        let kernels = Builds::here().used().kernels;
+        let kernels = Builds::here(asked(config)).used().kernels;
         found.extend(installed.iter().map(|model| weights(config, model, &kernels)));
         if !installed.iter().any(|model| model.header.multilingual()) {
             found.push(warn(
@@ -186,13 +186,18 @@ fn memory(config: &Config, _: Option<&Path>) -> Vec<Finding> {
 }
 
 /// The CPU, the build that suits it, and what that computes with.
-fn whisper(_: &Config, _: Option<&Path>) -> Vec<Finding> {
-    let builds = Builds::here();
+fn whisper(config: &Config, _: Option<&Path>) -> Vec<Finding> {
+    let builds = Builds::here(asked(config));
     let used = builds.used();
     let mut found = vec![ok("build", format!("the CPU is {}; {used} does the work", level::cpu_name()))];
     let slower = |why| warn("build", why, "until then the work takes longer than it could");
     found.extend(builds.passed_over().into_iter().map(slower));
     let info = used.kernels.to_string();
+    if asked(config) != Device::Cpu {
+        // All is computed there.
+        found.push(ok("whisper.cpp", info));
+        return found;
+    }
     if let Some(ours) = engine::ours() {
         found.push(ok("products", ours));
         // What whisper.cpp multiplies with matters on GPUs alone then.
@@ -235,27 +240,40 @@ fn devices(config: &Config, _: Option<&Path>) -> Vec<Finding> {
     let Ok(asked) = config.device.parse::<Device>() else { return found };
     found.push(match asked {
         Device::Cpu if gpus.is_empty() => ok("device", "cpu"),
-        Device::Cpu if Device::Cuda(0).built_in() => {
+        Device::Cpu if is_here(Device::Cuda(0)) => {
             warn("device", "cpu, though there is a GPU", "--device cuda:0 is many times faster")
         }
         Device::Cpu => warn(
             "device",
             "cpu, though there is a GPU",
-            "cargo build --release --features cuda, then --device cuda:0",
+            "install a package with transcriptord-worker-cuda, or cargo build --release --features cuda; then --device cuda:0",
         ),
-        _ if !asked.built_in() => {
-            let feature = if matches!(asked, Device::Cuda(_)) { "cuda" } else { "vulkan" };
-            let todo = format!("cargo build --release --features {feature}, or --device cpu");
-            fail("device", format!("{asked} is not built into this program"), todo)
+        _ if !is_here(asked) => {
+            let feature = asked.feature().unwrap_or_default();
+            let todo = format!(
+                "install a package with transcriptord-worker-{feature}, cargo build --release --features {feature}, or --device cpu"
+            );
+            fail("device", format!("this program cannot use {asked}"), todo)
         }
-        Device::Cuda(index) if !gpus.iter().any(|gpu| gpu.index == index) => fail(
-            "device",
-            format!("{asked} is not there"),
-            "check the NVIDIA driver (nvidia-smi), or give --device cpu",
-        ),
-        _ => ok("device", asked.to_string()),
+        _ => match Builds::here(asked).used().finds(asked) {
+            Some(name) => ok("device", format!("{asked} is {name}")),
+            None => fail(
+                "device",
+                format!("{asked} is not there"),
+                "look with nvidia-smi or vulkaninfo whether its driver works, or give --device cpu: jobs wait until then",
+            ),
+        },
     });
     found
+}
+
+fn asked(config: &Config) -> Device {
+    config.device.parse().unwrap_or(Device::Cpu)
+}
+
+/// Whether this program can use it, or another that lies beside it.
+fn is_here(device: Device) -> bool {
+    device.built_in() || Builds::here(device).used().can_use(device)
 }
 
 fn media(_: &Config, _: Option<&Path>) -> Vec<Finding> {

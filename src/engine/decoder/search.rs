@@ -3,23 +3,20 @@
 use super::rules::{Choice, Rules};
 use super::vocabulary::Vocabulary;
 use super::{Decoder, Desk, Next, Said, Sound};
-use crate::engine::Error;
 use crate::engine::encoder::math::soft_max;
-use crate::engine::pass::SPEECHLESS;
+use crate::engine::pass::{ALIKE, ALIKE_OVER, SPEECHLESS, UNSURE, entropy};
+use crate::engine::{Beside, Error};
 use std::cmp::Ordering as Order;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A stamp so close to the end of the sound ends the text.
 const NEAR_END_MS: i64 = 100;
-/// A text with a mean log probability below this is tried again with dice, and so is one whose last tokens are too much
-/// alike (in nats; whisper.cpp's limits). Where nobody seems to speak an improbable text is none.
-const UNSURE: f32 = -1.0;
-const ALIKE: f32 = 2.4;
-const ALIKE_OVER: usize = 32;
 /// So many tokens that are one or two are a loop.
 const STUCK_OVER: usize = 20;
 /// From this temperature on the prompt is left out.
 const UNPROMPTED: f32 = 0.5;
+/// So many words' tokens tell whether a text is in doubt.
+const TELLING: usize = 8;
 /// Temperatures of the dice.
 const HEATS: [f32; 3] = [0.2, 0.5, 0.8];
 
@@ -30,6 +27,8 @@ pub(in crate::engine) struct Search<'a> {
     /// Which of those is the start of the text.
     pub start: usize,
     pub beams: usize,
+    /// Another search that may go beside the first.
+    pub beside: Option<Beside>,
     pub dice: bool,
     pub sound_ms: i64,
     /// No more tokens than these.
@@ -65,6 +64,97 @@ impl Beam {
     fn compare(&self, other: &Beam) -> Order {
         other.loops.cmp(&self.loops).then(self.mean().total_cmp(&other.mean()))
     }
+
+    fn is_good(&self) -> bool {
+        !self.loops && self.mean() >= UNSURE
+    }
+
+    /// Whether its words, where there are some, are less probable than that.
+    fn is_doubted(&self, below: f32, vocabulary: &Vocabulary) -> bool {
+        let words = self.text.iter().filter(|c| c.id < vocabulary.end);
+        let (count, sum) = words.fold((0, 0.0), |(count, sum), c| (count + 1, sum + ln(c.p)));
+        count >= TELLING && sum / (count as f32) < below
+    }
+}
+
+/// A search in the making: beams side by side.
+struct Way {
+    wanted: usize,
+    heat: f32,
+    dice: Dice,
+    going: Vec<Beam>,
+    ended: Vec<Beam>,
+}
+
+impl Way {
+    fn new(wanted: usize, heat: f32, path: Vec<u32>) -> Way {
+        let going = vec![Beam { text: Vec::new(), path, sum: 0.0, loops: false }];
+        Way { wanted, heat, dice: Dice(1), going, ended: Vec::new() }
+    }
+
+    /// Goes one token on; `rows`: what is thought of every token behind each beam that goes on.
+    fn go<'r>(
+        &mut self,
+        rows: impl Iterator<Item = &'r mut [f32]>,
+        rules: &Rules,
+        vocabulary: &Vocabulary,
+        ask: &Search<'_>,
+    ) {
+        let mut ways: Vec<(usize, Choice, f32)> = Vec::new();
+        for (i, (beam, row)) in self.going.iter().zip(rows).enumerate() {
+            let mut best = rules.choices(vocabulary, row, &beam.text, self.wanted, self.heat);
+            if self.heat > 0.0 {
+                self.dice.take(&mut best, row, vocabulary);
+            }
+            ways.extend(best.into_iter().map(|c| (i, c, beam.sum + ln(c.p))));
+        }
+        ways.sort_by(|a, b| b.2.total_cmp(&a.2));
+        let mut going = Vec::with_capacity(self.wanted);
+        for (rank, (from, choice, sum)) in ways.into_iter().enumerate() {
+            if going.len() == self.wanted {
+                break;
+            }
+            let from = &self.going[from];
+            // That nothing is said ends a search only where nothing is more probable: it is short, and looks good
+            // beside any longer text.
+            let has_text = || from.text.iter().any(|c| c.id < vocabulary.end);
+            if rank > 0 && choice.id == vocabulary.end && !has_text() {
+                continue;
+            }
+            let mut beam = from.clone();
+            beam.sum = sum;
+            beam.text.push(choice);
+            let at_end = vocabulary.is_stamp(choice.id)
+                && beam.text.len() > 1
+                && vocabulary.stamp_ms(choice.id) + NEAR_END_MS >= ask.sound_ms;
+            let done = choice.id == vocabulary.end || at_end || is_stuck(&beam.text);
+            if done || beam.text.len() >= ask.most {
+                self.ended.push(beam);
+            } else {
+                going.push(beam);
+            }
+        }
+        if self.ended.len() >= self.wanted {
+            going.clear();
+        } else if going.is_empty() && self.ended.is_empty() {
+            self.ended.append(&mut self.going);
+        }
+        self.going = going;
+    }
+
+    /// The last token of each beam that goes on.
+    fn next(&self) -> impl Iterator<Item = Next> {
+        let beams = self.going.iter();
+        beams.filter_map(|beam| Some(Next { token: beam.text.last()?.id, path: beam.path.clone() }))
+    }
+
+    /// The best of what has ended.
+    fn best(mut self, vocabulary: &Vocabulary) -> Option<Beam> {
+        for beam in &mut self.ended {
+            beam.loops = is_looping(&beam.text, vocabulary);
+        }
+        self.ended.into_iter().max_by(Beam::compare)
+    }
 }
 
 /// Tokens one behind the other, from the first node on.
@@ -73,7 +163,7 @@ pub(in crate::engine) fn in_line(tokens: &[u32]) -> Vec<Next> {
 }
 
 impl Decoder {
-    /// Finds the text of a sound. Fails only when `stop` is raised.
+    /// Finds the text of a sound, and what the other search found that went beside. Fails only when `stop` is raised.
     pub fn search(
         &self,
         rules: &Rules,
@@ -81,7 +171,7 @@ impl Decoder {
         ask: &Search<'_>,
         (said, desk): (&mut Said, &mut Desk),
         stop: &AtomicBool,
-    ) -> Result<Found, Error> {
+    ) -> Result<(Found, Option<Found>), Error> {
         said.clear();
         let mut logits = Vec::new();
         let wanted = [ask.start, ask.before.len() - 1];
@@ -94,9 +184,13 @@ impl Decoder {
         let mut begin = said.nodes();
         // Where nobody speaks dice find something all the same.
         let heats = if ask.dice && no_speech <= SPEECHLESS { &HEATS[..] } else { &[] };
-        let mut best: Option<Beam> = None;
+        said.nodes = begin;
+        let mut looks = self.run(rules, sound, ask, (0.0, ask.beside), &first, (said, desk), stop)?;
         let mut prompted = ask.start > 0;
-        for heat in std::iter::once(0.0).chain(heats.iter().copied()) {
+        for heat in heats.iter().copied() {
+            if looks.iter().all(|(_, good)| *good) {
+                break;
+            }
             if prompted && heat >= UNPROMPTED {
                 // What is wrong may be the prompt's doing.
                 prompted = false;
@@ -106,99 +200,89 @@ impl Decoder {
                 begin = said.nodes();
             }
             said.nodes = begin;
-            let found = self.run(rules, sound, ask, first.clone(), heat, (said, desk), stop)?;
-            let done = !found.loops && found.mean() >= UNSURE;
-            if best.as_ref().is_none_or(|best| found.compare(best).is_gt()) {
-                best = Some(found);
-            }
-            if done {
-                break;
+            let found = self.run(rules, sound, ask, (heat, None), &first, (said, desk), stop)?;
+            for (other, good) in found {
+                // Whatever number of beams, the same dice come after them.
+                for look in looks.iter_mut().filter(|(_, good)| !good) {
+                    if other.compare(&look.0).is_gt() {
+                        look.0 = other.clone();
+                    }
+                    look.1 = good;
+                }
             }
         }
-        let mut text =
-            best.filter(|best| no_speech <= SPEECHLESS || best.mean() >= UNSURE).map(|beam| beam.text);
-        if let Some(text) = &mut text {
+        let found = |(best, _): (Beam, bool)| {
+            let is_spoken = no_speech <= SPEECHLESS || best.mean() >= UNSURE;
+            let mut text = if is_spoken { best.text } else { Vec::new() };
             text.retain(|c| c.id != self.vocabulary.end);
-        }
-        Ok(Found { text: text.unwrap_or_default(), no_speech })
+            Found { text, no_speech }
+        };
+        let mut looks = looks.into_iter().map(found);
+        Ok((looks.next().unwrap_or_default(), looks.next()))
     }
 
+    /// Searches at a temperature, and beside that with more beams where the first is in doubt: the best beam of each, and
+    /// whether it will do.
     #[expect(clippy::too_many_arguments, reason = "one search in two functions")]
     fn run(
         &self,
         rules: &Rules,
         sound: &Sound,
         ask: &Search<'_>,
-        mut logits: Vec<f32>,
-        heat: f32,
+        (heat, beside): (f32, Option<Beside>),
+        first: &[f32],
         (said, desk): (&mut Said, &mut Desk),
         stop: &AtomicBool,
-    ) -> Result<Beam, Error> {
-        let before = (0..said.nodes() as u32).collect();
-        let mut beams = vec![Beam { text: Vec::new(), path: before, sum: 0.0, loops: false }];
-        let mut ended: Vec<Beam> = Vec::new();
-        let wanted = if heat > 0.0 { 1 } else { ask.beams };
-        let mut dice = Dice(1);
-        for length in 1.. {
+    ) -> Result<Vec<(Beam, bool)>, Error> {
+        let vocabulary = &self.vocabulary;
+        let before: Vec<u32> = (0..said.nodes() as u32).collect();
+        let mut ways = vec![Way::new(if heat > 0.0 { 1 } else { ask.beams }, heat, before.clone())];
+        let mut logits = first.to_vec();
+        loop {
             if stop.load(Ordering::Relaxed) {
                 return Err(Error::Stopped);
             }
-            let mut ways: Vec<(usize, Choice, f32)> = Vec::new();
-            let rows = logits.chunks_exact_mut(self.vocabulary.count as usize);
-            for (i, (beam, row)) in beams.iter().zip(rows).enumerate() {
-                let mut best = rules.choices(&self.vocabulary, row, &beam.text, wanted, heat);
-                if heat > 0.0 {
-                    dice.take(&mut best, row, &self.vocabulary);
-                }
-                ways.extend(best.into_iter().map(|c| (i, c, beam.sum + c.p.max(1e-30).ln())));
+            let mut rows = logits.chunks_exact_mut(vocabulary.count as usize);
+            for way in &mut ways {
+                let count = way.going.len();
+                way.go(rows.by_ref().take(count), rules, vocabulary, ask);
             }
-            ways.sort_by(|a, b| b.2.total_cmp(&a.2));
-            let mut going = Vec::with_capacity(wanted);
-            for (rank, (from, choice, sum)) in ways.into_iter().enumerate() {
-                if going.len() == wanted {
-                    break;
+            let doubted = |below| {
+                ways[0].going.iter().chain(&ways[0].ended).any(|beam| beam.is_doubted(below, vocabulary))
+            };
+            match beside {
+                Some(beside) if ways.len() == 1 && !ways[0].going.is_empty() && doubted(beside.below) => {
+                    let mut other = Way::new(beside.beams, 0.0, before.clone());
+                    other.go(std::iter::once(&mut first.to_vec()[..]), rules, vocabulary, ask);
+                    ways.push(other);
                 }
-                // That nothing is said ends a search only where nothing is more probable: it is short, and looks good
-                // beside any longer text.
-                let has_text = || beams[from].text.iter().any(|c| c.id < self.vocabulary.end);
-                if rank > 0 && choice.id == self.vocabulary.end && !has_text() {
-                    continue;
+                // Nobody will ask for it.
+                Some(beside) if ways.len() == 2 && ways[0].going.is_empty() && !doubted(beside.below) => {
+                    ways.truncate(1);
                 }
-                let mut beam = beams[from].clone();
-                beam.sum = sum;
-                beam.text.push(choice);
-                let at_end = self.vocabulary.is_stamp(choice.id)
-                    && beam.text.len() > 1
-                    && self.vocabulary.stamp_ms(choice.id) + NEAR_END_MS >= ask.sound_ms;
-                let done = choice.id == self.vocabulary.end || at_end || is_stuck(&beam.text);
-                if done || length >= ask.most {
-                    ended.push(beam);
-                } else {
-                    going.push(beam);
-                }
+                _ => {}
             }
-            if ended.len() >= wanted || going.is_empty() {
+            let next: Vec<Next> = ways.iter().flat_map(Way::next).collect();
+            if next.is_empty() {
                 break;
             }
-            beams = going;
-            let next: Vec<Next> = beams
-                .iter()
-                .map(|beam| Next { token: beam.text[length - 1].id, path: beam.path.clone() })
-                .collect();
             let node = said.nodes() as u32;
             let rows: Vec<usize> = (0..next.len()).collect();
             self.step(sound, said, &next, &rows, desk, &mut logits);
-            beams.iter_mut().zip(node..).for_each(|(beam, node)| beam.path.push(node));
-        }
-        if ended.is_empty() {
-            ended = beams;
-        }
-        for beam in &mut ended {
-            beam.loops = is_looping(&beam.text, &self.vocabulary);
+            let beams = ways.iter_mut().flat_map(|way| &mut way.going);
+            beams.zip(node..).for_each(|(beam, node)| beam.path.push(node));
         }
         // There is one at least: each beam that does not go on has ended.
-        ended.into_iter().max_by(Beam::compare).ok_or_else(|| Error::Failed("a search without a beam".into()))
+        let best = |way: Way| {
+            let best = way.best(vocabulary).ok_or_else(|| Error::Failed("a search without a beam".into()))?;
+            Ok((best.is_good(), best)).map(|(good, best)| (best, good))
+        };
+        ways.into_iter().map(best).collect()
     }
+}
+
+fn ln(p: f32) -> f32 {
+    p.max(1e-30).ln()
 }
 
 /// The last tokens are one or two, over and over: nothing else comes any more.
@@ -213,12 +297,6 @@ fn is_looping(text: &[Choice], vocabulary: &Vocabulary) -> bool {
     let words: Vec<u32> = text.iter().map(|c| c.id).filter(|id| *id < vocabulary.end).collect();
     let alike = |last: &[u32]| entropy(last) < ALIKE;
     is_stuck(text) || (words.len() > ALIKE_OVER && alike(&words[words.len() - ALIKE_OVER..]))
-}
-
-/// Of the tokens, in nats: 0 when all are the same.
-fn entropy(tokens: &[u32]) -> f32 {
-    let share = |id: &u32| tokens.iter().filter(|t| *t == id).count() as f32 / tokens.len() as f32;
-    tokens.iter().map(|id| -share(id).ln() / tokens.len() as f32).sum()
 }
 
 /// Chance that is the same in every run.
@@ -249,7 +327,7 @@ mod tests {
 
     #[test]
     fn what_is_said_over_and_over_has_little_entropy() {
-        assert_eq!(entropy(&[7; 32]), 0.0);
+        assert_eq!(entropy(&[7u32; 32]), 0.0);
         assert!((entropy(&(0..32).collect::<Vec<_>>()) - 32f32.ln()).abs() < 1e-4);
         assert!(entropy(&(0..32).map(|i| i % 8).collect::<Vec<_>>()) < super::ALIKE);
     }

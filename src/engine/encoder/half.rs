@@ -139,6 +139,8 @@ pub(super) fn product(
         // SAFETY: the CPU has what the function is compiled for; the sizes were asserted above.
         unsafe { kernels::panel(to, row_step, a, panel, count, into == Into::Added) };
     }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = into;
 }
 
 #[cfg(target_arch = "x86_64")]
