@@ -126,7 +126,7 @@ def main():
             print(f"{name} is left out: build it with `cargo build --release --example plain_decode`")
             del runs[name]
         print(f"{length:.0f} s of sound, {asked.rounds} rounds, load before {os.getloadavg()[0]:.1f}, {daemon.program()}")
-        doctor = subprocess.run([daemon.program(), "doctor"], capture_output=True, text=True).stdout
+        doctor = subprocess.run([daemon.program(), "doctor", "--device", asked.device], capture_output=True, text=True).stdout
         print(next((line.strip() for line in doctor.splitlines() if "AVX" in line or "NEON" in line), "(doctor names no kernels)"))
         seen = {name: [] for name in runs}
         for round_number in range(asked.rounds):

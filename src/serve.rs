@@ -68,9 +68,7 @@ pub enum Error {
     Queue(#[from] queue::Error),
     #[error(transparent)]
     Spool(#[from] spool::Error),
-    #[error(
-        "{0} is not there: look with nvidia-smi or vulkaninfo whether its driver works, or use --device cpu"
-    )]
+    #[error("{0}")]
     NoGpu(String),
     #[error(transparent)]
     Bazarr(#[from] bazarr::Error),
@@ -99,11 +97,13 @@ pub fn run(config: Config) -> Result<(), Error> {
     let queue = values::queue(store, setup.node.clone(), setup.told);
     take_up(&config, &queue)?;
     let spool = Arc::new(Spool::open(&config.data_dir.join("spool"))?);
+    let reach = Arc::new(place::Reach::of(&config));
     let missing = {
-        let config = config.clone();
-        move || missing_model(&config)
+        let (config, reach) = (config.clone(), reach.clone());
+        move || reach.trouble().or_else(|| missing_model(&config))
     };
     let children = Arc::new(Children::start(setup, queue.clone(), place, Box::new(missing))?);
+    reach.trouble().iter().for_each(|why| log::warn!("{why}"));
     log_what_is_missing(&config);
     for line in uses(&config, &kernels) {
         log::info!("{line}");
@@ -131,7 +131,10 @@ pub fn run(config: Config) -> Result<(), Error> {
         health: {
             let (config, children) = (config.clone(), children.clone());
             let worker = move || children.pid().map_or(0, |pid| device::resident(Some(pid)));
-            Arc::new(move || reasons(&config, device::resident(None) + worker()))
+            Arc::new(move || {
+                let reasons = reasons(&config, device::resident(None) + worker());
+                reach.trouble().into_iter().chain(reasons).collect()
+            })
         },
         started: Instant::now(),
         stopping,

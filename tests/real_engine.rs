@@ -54,6 +54,16 @@ impl Real {
     }
 }
 
+/// What nobody speaks in: noise, 8 s of it.
+fn noise() -> Vec<f32> {
+    let mut state = 1u32;
+    let next = move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 24) as f32 * 0.1 - 0.05
+    };
+    std::iter::repeat_with(next).take(8 * 16_000).collect()
+}
+
 fn ask(beam: u32, prompt: Option<&str>) -> Ask {
     let (language, task) = (Language::ENGLISH, Task::Transcribe);
     let prompt = prompt.map(str::to_owned);
@@ -134,6 +144,7 @@ fn a_search_that_goes_beside_another_finds_what_it_finds_alone() {
     let sound = Sound { samples, speech: &speech };
     let hear =
         |session: &mut dyn Session, ask: &Ask, stop| session.transcribe(sound, ask, &AtomicBool::new(stop));
+    let ask = |beam, prompt| Ask { dice: true, ..ask(beam, prompt) };
     let alone = |beam| hear(&mut *ours.session().unwrap(), &ask(beam, None), false).unwrap();
     let both = |below, other: &Ask| {
         let mut session = ours.session().unwrap();
@@ -146,6 +157,19 @@ fn a_search_that_goes_beside_another_finds_what_it_finds_alone() {
     assert_eq!(both(0.0, &ask(5, None)).unwrap(), alone(5));
     assert!(matches!(both(0.0, &ask(5, Some("Digium"))), Err(Error::Stopped)));
     assert!(matches!(both(-9.0, &ask(5, None)), Err(Error::Stopped)));
+}
+
+#[test]
+fn where_nobody_speaks_both_decoders_say_so_and_write_nothing() {
+    let Some(real) = Real::new() else { return };
+    let samples = noise();
+    let sound = Sound { samples: &samples, speech: &[] };
+    let ask = Ask { dice: true, ..ask(1, None) };
+    for engine in [&real.ours() as &dyn Engine, &real.cpp()] {
+        let heard = engine.session().unwrap().transcribe(sound, &ask, &AtomicBool::new(false)).unwrap();
+        assert!(heard.no_speech.is_some_and(|p| p > 0.6), "{heard:?}");
+        assert!(heard.words.is_empty() || heard.avg_logprob >= -1.0, "{heard:?}");
+    }
 }
 
 #[test]

@@ -17,8 +17,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Searches that went beside others and are kept: those of a window and of its tails.
-const KEPT: usize = 4;
+/// Searches that went beside others and are kept: those of a window and of its tails, looked at with and without a prompt.
+const KEPT: usize = 10;
 
 /// What all sessions of a model share.
 pub struct Model {

@@ -66,12 +66,22 @@ impl Pass {
 }
 
 impl Pass {
-    /// Whether the text is improbable, or goes round in circles.
-    pub fn is_doubtful(&self) -> bool {
-        let mean = self.logprob_sum / self.tokens.len().max(1) as f32;
+    /// The mean log probability of the text; 0 without any.
+    pub fn mean(&self) -> f32 {
+        self.logprob_sum / self.tokens.len().max(1) as f32
+    }
+
+    /// The better of two: what goes round in circles is sure of itself, anything else is better.
+    pub fn or_better(self, other: Pass) -> Pass {
+        let rank = |pass: &Pass| (!pass.is_looping(), pass.mean());
+        if rank(&other) > rank(&self) { other } else { self }
+    }
+
+    /// Whether the text goes round in circles at its end.
+    pub fn is_looping(&self) -> bool {
         let last = &self.tokens[self.tokens.len().saturating_sub(ALIKE_OVER)..];
         let last: Vec<&[u8]> = last.iter().map(|token| &token.bytes[..]).collect();
-        mean < UNSURE || (last.len() == ALIKE_OVER && entropy(&last) < ALIKE)
+        self.tokens.len() > ALIKE_OVER && entropy(&last) < ALIKE
     }
 }
 

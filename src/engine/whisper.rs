@@ -8,10 +8,10 @@ use super::encoder::{Encoder, seat};
 use super::mel::Mel;
 use super::own::{Model, Own};
 use super::pass::{
-    Decoded, PER_MS, POSITIONS, Pass, SPEECHLESS, able, context, most_tokens, passes, positions,
+    Decoded, PER_MS, POSITIONS, Pass, SPEECHLESS, UNSURE, able, context, most_tokens, passes, positions,
 };
 use super::times::{Loudness, Said};
-use super::{Ask, Engine, Error, Heard, LanguageOdds, Part, Session, Sound, decoder, prompt};
+use super::{Ask, Engine, Error, Heard, LanguageOdds, Part, Session, Sound, decoder, gpus, prompt};
 use crate::job::Task;
 use crate::language::Language;
 use std::ffi::c_void;
@@ -79,6 +79,10 @@ impl Cpp {
         let on_gpu = place.gpu.is_some();
         params.use_gpu(on_gpu).flash_attn(on_gpu);
         params.gpu_device(place.gpu.unwrap_or(0) as i32);
+        if place.gpu.is_some_and(|gpu| gpus().len() <= gpu as usize) {
+            let why = "the GPU is not there, and whisper.cpp would take the CPU".to_owned();
+            return Err(Error::Load(path.display().to_string(), why));
+        }
         let context = WhisperContext::new_with_params(path, params)
             .map_err(|e| Error::Load(path.display().to_string(), e.to_string()))?;
         let encoder = (!on_gpu).then(|| Arc::new(encoder));
@@ -189,24 +193,29 @@ impl State {
 
     /// As our own decoder goes on: dice only where somebody seems to speak, and no improbable text where nobody does.
     fn pass(&mut self, samples: &[f32], ask: &Ask, stop: &AtomicBool) -> Result<Pass, Error> {
-        let mut pass = self.run(samples, ask, false, stop)?;
-        let no_speech = self.no_speech(stop)?;
-        if ask.dice && no_speech <= SPEECHLESS && pass.is_doubtful() {
-            pass = self.run(samples, ask, true, stop)?;
-        }
-        if no_speech > SPEECHLESS && pass.is_doubtful() {
-            pass = Pass::default();
-        }
-        pass.no_speech = Some(no_speech);
+        let pass = self.judged(samples, ask, stop);
         if ask.beam > 1 && !self.whisper.on_gpu {
             // whisper.cpp keeps what it took for the beams: as much again as all the rest of a session. A GPU takes long to
             // make room anew.
             self.state = None;
         }
+        pass
+    }
+
+    fn judged(&mut self, samples: &[f32], ask: &Ask, stop: &AtomicBool) -> Result<Pass, Error> {
+        let mut pass = self.run(samples, ask, false, stop)?;
+        let no_speech = self.no_speech(stop)?;
+        if ask.dice && no_speech <= SPEECHLESS && (pass.is_looping() || pass.mean() < UNSURE) {
+            pass = pass.or_better(self.run(samples, ask, true, stop)?);
+        }
+        if no_speech > SPEECHLESS && pass.mean() < UNSURE {
+            pass = Pass::default();
+        }
+        pass.no_speech = Some(no_speech);
         Ok(pass)
     }
 
-    /// One run of whisper.cpp; with `dice` others follow where that is in doubt.
+    /// One run of whisper.cpp; with `dice` some, hotter each time, until one is good enough for it.
     fn run(&mut self, samples: &[f32], ask: &Ask, dice: bool, stop: &AtomicBool) -> Result<Pass, Error> {
         let context = self.whisper.positions(context(ask.context, samples.len()));
         let watch = self.watch(samples, context, stop, 1);
@@ -219,7 +228,9 @@ impl State {
         params.set_language(Some(ask.language.whisper_code()));
         params.set_translate(ask.task == Task::Translate);
         params.set_no_context(true);
-        if !dice {
+        if dice {
+            params.set_temperature(FIRST_HEAT);
+        } else {
             params.set_temperature_inc(0.0);
         }
         params.set_suppress_nst(true);
@@ -233,7 +244,13 @@ impl State {
         match done {
             _ if stop.load(Ordering::Relaxed) => Err(Error::Stopped),
             Err(e) => Err(e),
-            Ok(Err(e)) => Err(Error::Failed(e.to_string())),
+            Ok(Err(e)) => {
+                // What whisper.cpp could not make room for it has freed itself, all of it.
+                if matches!(e, whisper_rs::WhisperError::GenericError(NO_ROOM)) {
+                    std::mem::forget(self.state.take());
+                }
+                Err(Error::Failed(e.to_string()))
+            }
             Ok(Ok(())) => Ok(self.collect(wanted_more, &Loudness::of(samples))),
         }
     }
@@ -321,6 +338,10 @@ fn run(
     state.full(params, &[0.0; FEWEST_SAMPLES])
 }
 
+/// The temperature of the first dice.
+const FIRST_HEAT: f32 = 0.2;
+/// What `whisper_full` gives when it finds no room for beams.
+const NO_ROOM: i32 = -7;
 /// A sound shorter than this is given so much silence.
 const SHORTEST: usize = 16_000;
 /// As few samples as whisper.cpp's spectrogram can be made of: it mirrors the first 200.

@@ -73,6 +73,10 @@ impl About {
         About::of(Kernels::here())
     }
 
+    fn can_use(&self, device: Device) -> bool {
+        are_for(&self.gpus, device)
+    }
+
     /// As [`About::here`]. Its kernels have been tried then: with one that the CPU lacks the process ends (SIGILL).
     pub fn tried() -> Result<About, engine::Error> {
         Ok(About::of(Kernels::tried()?))
@@ -127,7 +131,7 @@ impl Build {
 
     /// Whether it can use the device.
     pub fn can_use(&self, device: Device) -> bool {
-        device.feature().is_none_or(|feature| self.gpus.iter().any(|gpu| gpu == feature))
+        are_for(&self.gpus, device)
     }
 
     /// What the GPU is called that it finds under the device's number, if it finds one.
@@ -181,6 +185,10 @@ impl fmt::Display for Build {
     }
 }
 
+fn are_for(features: &[String], device: Device) -> bool {
+    device.feature().is_none_or(|feature| features.iter().any(|other| other == feature))
+}
+
 /// Why a build that dies of SIGILL is not used.
 const CANNOT_RUN: &str = "it needs what this CPU does not have (SIGILL)";
 
@@ -196,6 +204,7 @@ pub(super) fn pass_on(fd: i32) -> io::Result<()> {
 /// The builds that can do the work, and the one in use.
 #[derive(Debug)]
 pub struct Builds {
+    device: Device,
     folder: PathBuf,
     own: About,
     state: Mutex<State>,
@@ -226,11 +235,11 @@ impl Builds {
                 lower.reverse();
                 lower
             }
-            Some(feature) if own.gpus.iter().any(|gpu| gpu == feature) => Vec::new(),
+            Some(_) if own.can_use(device) => Vec::new(),
             Some(feature) => vec![For::Gpu(feature)],
         };
         let state = State { used: Build::own(), lower, passed_over: Vec::new() };
-        let builds = Builds { folder: folder(program), own, state: Mutex::new(state) };
+        let builds = Builds { device, folder: folder(program), own, state: Mutex::new(state) };
         builds.take_next(&mut builds.lock());
         builds
     }
@@ -239,12 +248,36 @@ impl Builds {
     pub fn only(program: PathBuf) -> Builds {
         let used = Build { program, ..Build::own() };
         let state = State { used, lower: Vec::new(), passed_over: Vec::new() };
-        Builds { folder: PathBuf::new(), own: About::here(), state: Mutex::new(state) }
+        Builds { device: Device::Cpu, folder: PathBuf::new(), own: About::here(), state: Mutex::new(state) }
     }
 
-    /// The build in use.
+    /// The build in use. Looks again for one that can use the GPU while there is none: its driver may have come.
     pub fn used(&self) -> Build {
-        self.lock().used.clone()
+        let mut state = self.lock();
+        if let Some(feature) = self.device.feature()
+            && !self.own.can_use(self.device)
+            && !state.used.can_use(self.device)
+        {
+            (state.lower, state.passed_over) = (vec![For::Gpu(feature)], Vec::new());
+            self.take_next(&mut state);
+        }
+        state.used.clone()
+    }
+
+    /// Why none can use the device, as a sentence.
+    pub fn trouble(&self, device: Device) -> Option<String> {
+        let used = self.used();
+        let why = || {
+            let todo = "install its driver and what goes with that, or use --device cpu";
+            match self.passed_over().join("; ") {
+                none if none.is_empty() => format!("no program here can use {device}: {todo}"),
+                passed_over => format!("{passed_over}: {todo}"),
+            }
+        };
+        match used.can_use(device) {
+            true => used.finds(device).is_none().then(|| not_there(&device.to_string())),
+            false => Some(why()),
+        }
     }
 
     /// Why builds that are there are not used, a sentence each.
@@ -257,6 +290,10 @@ impl Builds {
     pub fn give_up(&self, failed: &Build, why: &str) -> Option<String> {
         let mut state = self.lock();
         let path = failed.path.clone()?;
+        if self.device != Device::Cpu {
+            // No other can do this work.
+            return None;
+        }
         if state.used.path == failed.path {
             let told = not_used(&path, why);
             state.passed_over.push(told);
@@ -291,6 +328,13 @@ impl Builds {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+/// What is said of a GPU that no driver shows.
+pub fn not_there(device: &str) -> String {
+    format!(
+        "{device} is not there: look with nvidia-smi or vulkaninfo whether its driver works, or use --device cpu"
+    )
 }
 
 fn not_used(path: &Path, why: &str) -> String {

@@ -119,6 +119,15 @@ fn a_gpu_is_used_by_the_build_that_was_made_for_it_alone() {
     check(about(V2), vulkan, None, &["it was built without vulkan"]);
     package.has("cuda", "echo libcuda.so.1: cannot open shared object file >&2; exit 127");
     check(about(V2), cuda, None, &["libcuda.so.1: cannot open"]);
+    // A driver may come later: then it is used, and nothing replaces it.
+    let builds = Builds::beside(&package.path("bin/transcriptord"), Some(V4), cuda, about(V2));
+    assert!(!builds.used().can_use(cuda) && builds.trouble(cuda).unwrap().contains("libcuda.so.1"));
+    package.has("cuda", &says(&gpu(&["cuda"])));
+    assert!(builds.trouble(cuda).unwrap().contains("cuda:0 is not there"));
+    assert!(builds.give_up(&builds.used(), "it is tired").is_none() && builds.used().can_use(cuda));
+    package.has("cuda", &says(&About { devices: vec!["Card".into()], ..gpu(&["cuda"]) }));
+    let builds = Builds::beside(&package.path("bin/transcriptord"), Some(V4), cuda, about(V2));
+    assert_eq!((builds.used().finds(cuda), builds.trouble(cuda)), (Some("Card"), None));
     // What can use it itself looks no further.
     check(gpu(&["cuda"]), cuda, None, &[]);
 }

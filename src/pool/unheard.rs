@@ -1,8 +1,7 @@
 //! A silence that is doubted (`audio::silences`): listened to, and believed only when everything speaks for speech.
 //! Knows nothing of threads, queues or models.
 //!
-//! Over music and noise Whisper writes whole sentences, some of them with a good log probability, and whisper.cpp's
-//! no-speech probability is 0 there: it is taken behind the language's token, not before it. What tells speech from
+//! Over music and noise Whisper writes whole sentences, some of them with a good log probability. What tells speech from
 //! the rest is the language (of 75 stretches of music and noise 5 had odds over 0.6 for any) and a second decoding,
 //! cut in another place: it says the same of speech and something else, mostly nothing, of music.
 

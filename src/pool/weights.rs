@@ -64,8 +64,12 @@ pub struct Folder {
 impl Folder {
     pub fn new(setup: Setup) -> Folder {
         let measured = setup.clone();
-        // A GPU does not tell which part of its memory is ours.
-        let taken = move |used| if measured.gpu().is_some() { used } else { device::resident(None) };
+        // A GPU does not tell which part of its memory is ours; until something is loaded nothing is.
+        let taken = move |used| match measured.gpu() {
+            Some(_) if used <= memory::base(&measured) => 0,
+            Some(_) => used,
+            None => device::resident(None),
+        };
         let limits = setup.clone();
         let allowed = move |used| memory::allowed(&limits, taken(used));
         let residents = Residents::new(memory::base(&setup), Box::new(allowed));

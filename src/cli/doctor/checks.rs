@@ -189,6 +189,10 @@ fn memory(config: &Config, _: Option<&Path>) -> Vec<Finding> {
 fn whisper(config: &Config, _: Option<&Path>) -> Vec<Finding> {
     let builds = Builds::here(asked(config));
     let used = builds.used();
+    if !used.can_use(asked(config)) {
+        // `devices` says what to do.
+        return builds.passed_over().into_iter().map(|why| fail("build", why, "see 'device'")).collect();
+    }
     let mut found = vec![ok("build", format!("the CPU is {}; {used} does the work", level::cpu_name()))];
     let slower = |why| warn("build", why, "until then the work takes longer than it could");
     found.extend(builds.passed_over().into_iter().map(slower));
