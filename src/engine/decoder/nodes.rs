@@ -44,6 +44,17 @@ impl Said {
         look_back(query, (&self.keys[layer], &self.values[layer]), way, scores, out);
     }
 
+    /// Keeps these nodes alone, which ascend, and numbers them anew in their order.
+    pub(super) fn keep(&mut self, nodes: &[u32], width: usize) {
+        for all in self.keys.iter_mut().chain(&mut self.values) {
+            for (to, from) in nodes.iter().map(|&node| node as usize * width).enumerate() {
+                all.copy_within(from..from + width, to * width);
+            }
+            all.truncate(nodes.len() * width);
+        }
+        self.nodes = nodes.len();
+    }
+
     /// Forgets all tokens.
     pub fn clear(&mut self) {
         self.nodes = 0;

@@ -17,6 +17,8 @@ const STUCK_OVER: usize = 20;
 const UNPROMPTED: f32 = 0.5;
 /// So many words' tokens tell whether a text is in doubt.
 const TELLING: usize = 8;
+/// So many nodes more are let stand before those are given up that nothing goes on from.
+const CROWD: usize = 96;
 /// Temperatures of the dice.
 const HEATS: [f32; 3] = [0.2, 0.5, 0.8];
 
@@ -238,6 +240,7 @@ impl Decoder {
         let before: Vec<u32> = (0..said.nodes() as u32).collect();
         let mut ways = vec![Way::new(if heat > 0.0 { 1 } else { ask.beams }, heat, before.clone())];
         let mut logits = first.to_vec();
+        let mut crowded = before.len() + CROWD;
         loop {
             if stop.load(Ordering::Relaxed) {
                 return Err(Error::Stopped);
@@ -271,6 +274,10 @@ impl Decoder {
             self.step(sound, said, &next, &rows, desk, &mut logits);
             let beams = ways.iter_mut().flat_map(|way| &mut way.going);
             beams.zip(node..).for_each(|(beam, node)| beam.path.push(node));
+            if said.nodes() >= crowded {
+                thin(said, &before, &mut ways, self.width);
+                crowded = said.nodes() + CROWD;
+            }
         }
         // There is one at least: each beam that does not go on has ended.
         let best = |way: Way| {
@@ -279,6 +286,18 @@ impl Decoder {
         };
         ways.into_iter().map(best).collect()
     }
+}
+
+/// Gives up the nodes that no beam goes on from: most of them, for beams have nearly all in common.
+fn thin(said: &mut Said, before: &[u32], ways: &mut [Way], width: usize) {
+    let beams = || ways.iter().flat_map(|way| &way.going);
+    let mut live: Vec<u32> = beams().flat_map(|beam| &beam.path).chain(before).copied().collect();
+    live.sort_unstable();
+    live.dedup();
+    for node in ways.iter_mut().flat_map(|way| &mut way.going).flat_map(|beam| &mut beam.path) {
+        *node = live.partition_point(|other| other < node) as u32;
+    }
+    said.keep(&live, width);
 }
 
 fn ln(p: f32) -> f32 {
