@@ -139,11 +139,12 @@ def main():
                 print(f"  round {round_number + 1}, {name}: {wall_s:.1f} s", file=sys.stderr)
 
     middle = lambda name, i: statistics.median(run[i] for run in seen[name])
-    numbers = " int8" if asked.device == "cpu" else " float16"
+    on_gpu = asked.device != "cpu"
+    numbers = " float16" if on_gpu else " int8"
     label = lambda n: f"transcriptord, {n}" if is_ours(n) else PEERS[n].replace("faster-whisper", "faster-whisper" + numbers)
     daemon.table([[label(n), f"{length / middle(n, 0):.1f}", f"{middle(n, 0):.1f}", f"{middle(n, 1) / 1024:.0f}",
-                   f"{middle(n, 2):.3f}", *([] if asked.device == "cpu" else [f"{middle(n, 3):.0f}"])] for n in seen],
-                 ["", "× real time", "wall s", "peak MB", "word errors", *([] if asked.device == "cpu" else ["GPU MB"])])
+                   f"{middle(n, 2):.3f}", *([f"{middle(n, 3):.0f}"] if on_gpu else [])] for n in seen],
+                 ["", "× real time", "wall s", "peak MB", "word errors", *(["GPU MB"] if on_gpu else [])])
     print()
     ratios, failed = [], False
     for ours in (n for n in seen if is_ours(n)):
@@ -151,7 +152,7 @@ def main():
             faster = statistics.median(p[0] / o[0] for o, p in zip(seen[ours], seen[peer]))
             smaller = statistics.median(o[1] / p[1] for o, p in zip(seen[ours], seen[peer]))
             # `best` takes the time it needs.
-            failed |= asked.device == "cpu" and not ours.startswith("best") and faster < FLOOR.get(peer, 0)
+            failed |= not on_gpu and not ours.startswith("best") and faster < FLOOR.get(peer, 0)
             ratios.append([f"{ours} against {peer}", f"{faster:.2f} ×", f"{smaller:.2f}", f"{middle(ours, 2) - middle(peer, 2):+.3f}"])
     daemon.table(ratios, ["transcriptord", "speed", "memory", "word errors"])
     raise SystemExit(1 if failed else 0)

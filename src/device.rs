@@ -47,17 +47,13 @@ impl Device {
 
     /// Whether this build can use it: CUDA and Vulkan are chosen when the program is built.
     pub fn built_in(self) -> bool {
-        self.feature().is_none_or(|feature| Device::features().contains(&feature))
+        self.feature().is_none_or(|feature| Device::features().any(|built| built == feature))
     }
 
     /// What this build has of those.
-    pub fn features() -> &'static [&'static str] {
-        match (cfg!(feature = "cuda"), cfg!(feature = "vulkan")) {
-            (false, false) => &[],
-            (true, false) => &["cuda"],
-            (false, true) => &["vulkan"],
-            (true, true) => &["cuda", "vulkan"],
-        }
+    pub fn features() -> impl Iterator<Item = &'static str> {
+        let all = [("cuda", cfg!(feature = "cuda")), ("vulkan", cfg!(feature = "vulkan"))];
+        all.into_iter().filter_map(|(feature, is_built)| is_built.then_some(feature))
     }
 }
 

@@ -56,10 +56,8 @@ pub enum Error {
     DataDir { dir: PathBuf, why: std::io::Error },
     #[error("another transcriptord uses the data folder {}: stop it, or give this one its own with --data-dir", .0.display())]
     InUse(PathBuf),
-    #[error(
-        "this program cannot use the device '{0}': install a package with transcriptord-worker-{1}, build with `cargo build --release --features {1}`, or use --device cpu"
-    )]
-    Device(String, &'static str),
+    #[error(transparent)]
+    Device(#[from] builds::Trouble),
     #[error(transparent)]
     Store(#[from] store::Error),
     #[error(transparent)]
@@ -68,8 +66,6 @@ pub enum Error {
     Queue(#[from] queue::Error),
     #[error(transparent)]
     Spool(#[from] spool::Error),
-    #[error("{0}")]
-    NoGpu(String),
     #[error(transparent)]
     Bazarr(#[from] bazarr::Error),
     #[error("{0}")]
@@ -80,8 +76,8 @@ pub enum Error {
 ///
 /// The socket listens first: nothing that follows may cost a client a refused connection.
 pub fn run(config: Config) -> Result<(), Error> {
-    if !config.device.parse().is_ok_and(builds::has_one_for) {
-        return Err(place::no_device(&config.device));
+    if !builds::has_one_for(config.device) {
+        return Err(builds::Trouble::no_program(config.device).into());
     }
     handover::ignore_signal();
     let successor = Arc::new(Successor::of(builds::front(&std::env::current_exe()?)));
@@ -90,14 +86,14 @@ pub fn run(config: Config) -> Result<(), Error> {
     log::info!("transcriptord {} listens on http://{at}", env!("CARGO_PKG_VERSION"));
     // Stays open when the server closes its own: the kernel holds connections until a successor accepts them.
     let kept = listener.try_clone()?;
-    let (place, kernels) = place::place(&config)?;
+    let (place, kernels, reach) = place::place(&config)?;
     let _lock = lock(&config.data_dir)?;
     let store = insist(|| Ok(Store::open(&config.database_url)?))?;
     let setup = setup(&config);
     let queue = values::queue(store, setup.node.clone(), setup.told);
     take_up(&config, &queue)?;
     let spool = Arc::new(Spool::open(&config.data_dir.join("spool"))?);
-    let reach = Arc::new(place::Reach::of(&config));
+    let reach = Arc::new(reach);
     let missing = {
         let (config, reach) = (config.clone(), reach.clone());
         move || reach.trouble().or_else(|| missing_model(&config))
@@ -171,7 +167,7 @@ pub fn run(config: Config) -> Result<(), Error> {
 fn take_up(config: &Config, queue: &Queue) -> Result<(), Error> {
     if config.pool == PoolMode::InProcess {
         // A crash in here took the whole daemon: it is charged now.
-        wait_or(queue.release_dead(&config.device))?;
+        wait_or(queue.release_dead(&config.device.to_string()))?;
     }
     let released = wait_or(queue.release_node())?;
     if !released.is_empty() {
@@ -244,14 +240,14 @@ pub fn attached(fd: i32) -> Result<(), Error> {
         Some(Order::Begin(setup)) => *setup,
         _ => return Ok(()),
     };
-    check_device(&setup.device)?;
+    check_device(setup.device.parse().map_err(std::io::Error::other)?)?;
     let queue = values::queue(Store::open(&setup.database_url)?, setup.node.clone(), setup.told);
     Ok(pool::device::run(setup, queue, Some(link))?)
 }
 
 /// A worker on its own, beside daemons that share its database: claims, works, and gives its jobs back at SIGTERM.
 pub fn worker(config: &Config) -> Result<(), Error> {
-    check_device(&config.device)?;
+    check_device(config.device)?;
     let setup = Setup { idle_ms: 0, ..setup(config) };
     let queue = values::queue(Store::open(&config.database_url)?, setup.node.clone(), setup.told);
     log_what_is_missing(config);

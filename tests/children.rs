@@ -49,7 +49,7 @@ fn package(better: &str, lower: &str) -> (Package, Builds) {
     let mut own = About::here();
     own.level = Some(V2);
     let builds = Builds::beside(&package.program(), Some(V4), Device::Cpu, own);
-    assert_eq!(builds.used().level, Some(V4), "{builds:?}");
+    assert_eq!(builds.used().about.level, Some(V4), "{builds:?}");
     (package, builds)
 }
 

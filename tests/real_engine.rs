@@ -160,7 +160,7 @@ fn a_search_that_goes_beside_another_finds_what_it_finds_alone() {
 }
 
 #[test]
-fn where_nobody_speaks_both_decoders_say_so_and_write_nothing() {
+fn where_nobody_speaks_both_decoders_say_so_and_write_nothing_improbable() {
     let Some(real) = Real::new() else { return };
     let samples = noise();
     let sound = Sound { samples: &samples, speech: &[] };

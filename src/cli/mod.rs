@@ -118,10 +118,14 @@ pub fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
 /// The configuration, for a command that has no log: what is no setting is told at once.
 fn configured(flags: &Flags) -> Result<Config, Failure> {
     let config = config::read(flags)?;
+    name_strangers(&config);
+    Ok(config)
+}
+
+fn name_strangers(config: &Config) {
     for stranger in &config.strangers {
         eprintln!("transcriptord: warning: {stranger}");
     }
-    Ok(config)
 }
 
 enum Asked {

@@ -2,7 +2,6 @@
 
 use super::{Failure, print, progress};
 use crate::config::{Config, Flags};
-use crate::device::Device;
 use crate::model::{self, CATALOGUE, WeightType};
 use crate::pool::builds::Builds;
 use crate::pool::forms::Outlook;
@@ -119,8 +118,7 @@ fn folder(models_dir: Option<String>) -> Result<PathBuf, Failure> {
 
 fn list(config: &Config, installed_only: bool) -> String {
     let (dir, setup) = (&config.models_dir, crate::serve::setup(config));
-    let device = config.device.parse().unwrap_or(Device::Cpu);
-    let kernels = Builds::here(device).used().kernels;
+    let kernels = Builds::here(config.device).used().about.kernels;
     let (installed, broken) = model::survey(dir);
     let mut text = format!("Installed in {}:\n", dir.display());
     for model in &installed {

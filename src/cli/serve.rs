@@ -84,7 +84,7 @@ impl Serve {
         log::start(config.log_level);
         config.strangers.iter().for_each(|stranger| ::log::warn!("{stranger}"));
         if config.pool == PoolMode::InProcess {
-            builds::become_best(&config.device, |why| ::log::warn!("{why}"));
+            builds::become_best(config.device, |why| ::log::warn!("{why}"));
         }
         crate::serve::run(config).map_err(Failure::failed)
     }

@@ -129,11 +129,11 @@ impl Transcribe {
         if self.files.is_empty() {
             return Err(usage("name at least one media file; --help shows how".into()));
         }
+        let config = config::read(&self.flags())?;
         // Before anything is said, so that it is said once.
-        let device = config::read(&self.flags()).map(|config| config.device).unwrap_or_default();
-        builds::become_best(&device, |why| eprintln!("transcriptord: {why}"));
-        let config = super::configured(&self.flags())?;
-        serve::check_device(&config.device).map_err(|e| usage(e.to_string()))?;
+        builds::become_best(config.device, |why| eprintln!("transcriptord: {why}"));
+        super::name_strangers(&config);
+        serve::check_device(config.device).map_err(|e| usage(e.to_string()))?;
         // What a file's job warns of is what this command prints.
         log::start(config.log_level.min(::log::LevelFilter::Error));
         let language = match self.language.as_deref().filter(|l| *l != "auto") {

@@ -82,7 +82,7 @@ impl Worker {
         let config = config::read(&self.flags())?;
         log::start(config.log_level);
         config.strangers.iter().for_each(|stranger| ::log::warn!("{stranger}"));
-        builds::become_best(&config.device, |why| ::log::warn!("{why}"));
+        builds::become_best(config.device, |why| ::log::warn!("{why}"));
         crate::serve::worker(&config).map_err(Failure::failed)
     }
 }

@@ -228,7 +228,7 @@ impl Draft {
             cpu_compute_type: self.cpu_compute_type,
             gpu_compute_type: self.gpu_compute_type,
             workers: self.workers,
-            device: self.device.to_string(),
+            device: self.device,
             library: self.library,
             pool: self.pool,
             concurrent_transcriptions: self.concurrent_transcriptions,

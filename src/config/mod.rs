@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use crate::device::Device;
 use crate::job::Preset;
 pub use crate::language::Naming;
 use crate::model::ComputeType;
@@ -129,8 +130,7 @@ pub struct Config {
     pub cache_dir: PathBuf,
     /// Threads that transcribe, on each device; `None` lets the machine decide.
     pub workers: Option<usize>,
-    /// `cpu`, `cuda:0`, `vulkan:0`: it parses as [`crate::device::Device`].
-    pub device: String,
+    pub device: Device,
     /// Folders that hold media. Jobs by path are allowed inside them only.
     pub library: Vec<PathBuf>,
     pub pool: PoolMode,

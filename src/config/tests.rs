@@ -33,7 +33,7 @@ fn with_nothing_given_bazarrs_default_endpoint_is_served() {
     assert_eq!(config.data_dir, Path::new("/home/kim/.local/share/transcriptord"));
     assert_eq!(config.models_dir, Path::new("/home/kim/.local/share/transcriptord/models"));
     assert_eq!(config.database_url, "sqlite:///home/kim/.local/share/transcriptord/transcriptord.db");
-    assert_eq!(config.device, "cpu");
+    assert_eq!(config.device.to_string(), "cpu");
     assert_eq!(config.pool, PoolMode::Processes);
     assert_eq!((config.quality_preset, config.provider_quality_preset), (Preset::Fast, Preset::Balanced));
     assert_eq!(config.subtitle_language_naming_type, Naming::Iso639_2B);

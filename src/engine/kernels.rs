@@ -56,7 +56,6 @@ impl Kernels {
 }
 
 /// The names of the GPUs that whisper.cpp finds, in the order of their numbers; none in a build without a feature for them.
-/// Where the one that is asked for is missing whisper.cpp takes the CPU and says nothing.
 pub fn gpus() -> Vec<String> {
     whisper::quiet_logs();
     // SAFETY: ggml's list of devices lives as long as the process, and so do the names in it.
@@ -72,6 +71,11 @@ pub fn gpus() -> Vec<String> {
         let name = |device| CStr::from_ptr(sys::ggml_backend_dev_description(device));
         devices.filter(is_gpu).map(|device| name(device).to_string_lossy().into_owned()).collect()
     }
+}
+
+/// Whether there is a GPU of that number: whisper.cpp takes the CPU where there is none, and says nothing.
+pub fn has_gpu(index: u32) -> bool {
+    gpus().len() > index as usize
 }
 
 /// What our encoder and decoder multiply with on this CPU; None where whisper.cpp decodes.

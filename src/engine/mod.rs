@@ -18,7 +18,7 @@ pub mod voice;
 pub mod whisper;
 mod words;
 
-pub use kernels::{Kernels, gpus, ours};
+pub use kernels::{Kernels, gpus, has_gpu, ours};
 pub use trial::Trial;
 
 use crate::job::Task;
@@ -50,7 +50,7 @@ pub struct Ask {
 /// engine can do it. When it is then asked for it is there already.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Beside {
-    pub beams: usize,
+    pub beams: u32,
     /// It is begun where the first is less sure than this, in mean log probability.
     pub below: f32,
 }

@@ -65,7 +65,17 @@ impl Own {
 
     /// Makes ready what is attended to of the samples, over so many positions.
     pub fn encode(&mut self, samples: &[f32], positions: usize, stop: &AtomicBool) -> Result<(), Error> {
-        let sound = hash_of(samples, positions);
+        self.encode_as(hash_of(samples, positions), samples, positions, stop)
+    }
+
+    /// As [`Own::encode`], of a sound whose hash is known.
+    fn encode_as(
+        &mut self,
+        sound: blake3::Hash,
+        samples: &[f32],
+        positions: usize,
+        stop: &AtomicBool,
+    ) -> Result<(), Error> {
         if self.last == Some(sound) {
             return Ok(());
         }
@@ -127,18 +137,18 @@ impl Own {
         let most = most_tokens(samples.len()).min(model.decoder.context() / 2 - 4);
         let context = context(ask.context, samples.len());
         let sound = hash_of(samples, context);
-        let key = |beams: usize| {
+        let key = |beams: u32| {
             let mut hash = blake3::Hasher::new();
             hash.update(sound.as_bytes()).update(bytemuck::cast_slice(&before));
             hash.update(&beams.to_le_bytes()).update(&[u8::from(ask.dice)]).finalize()
         };
-        let beams = ask.beam.max(1) as usize;
+        let beams = ask.beam.max(1);
         let beside = ask.beside.filter(|beside| beams == 1 && beside.beams > 1);
         let search = Search { before: &before, start, beams, beside, dice: ask.dice, sound_ms, most };
         let found = match self.found_beside(key(beams)) {
             Some(found) => found,
             None => {
-                self.encode(samples, context, stop)?;
+                self.encode_as(sound, samples, context, stop)?;
                 let room = (&mut self.nodes, &mut self.desk);
                 let (found, other) =
                     model.decoder.search(&model.rules, &self.attended, &search, room, stop)?;

@@ -4,6 +4,7 @@
 //! time stamp on, be the rest silence. We stop it there and go on only where the voice detector heard
 //! speech after the last word, on that tail alone.
 
+use super::encoder::math::soft_max;
 use super::encoder::{Encoder, seat};
 use super::mel::Mel;
 use super::own::{Model, Own};
@@ -11,7 +12,7 @@ use super::pass::{
     Decoded, PER_MS, POSITIONS, Pass, SPEECHLESS, UNSURE, able, context, most_tokens, passes, positions,
 };
 use super::times::{Loudness, Said};
-use super::{Ask, Engine, Error, Heard, LanguageOdds, Part, Session, Sound, decoder, gpus, prompt};
+use super::{Ask, Engine, Error, Heard, LanguageOdds, Part, Session, Sound, decoder, has_gpu, prompt};
 use crate::job::Task;
 use crate::language::Language;
 use std::ffi::c_void;
@@ -79,7 +80,7 @@ impl Cpp {
         let on_gpu = place.gpu.is_some();
         params.use_gpu(on_gpu).flash_attn(on_gpu);
         params.gpu_device(place.gpu.unwrap_or(0) as i32);
-        if place.gpu.is_some_and(|gpu| gpus().len() <= gpu as usize) {
+        if place.gpu.is_some_and(|gpu| !has_gpu(gpu)) {
             let why = "the GPU is not there, and whisper.cpp would take the CPU".to_owned();
             return Err(Error::Load(path.display().to_string(), why));
         }
@@ -265,10 +266,10 @@ impl State {
             (context.token_sot(), context.token_nosp() as usize, self.whisper.threads);
         let state = self.state()?;
         seat::stoppable(stop, || state.decode(&[start], 0, threads))?.map_err(failed)?;
-        let logits = state.get_logits().map_err(failed)?;
-        let most = logits.iter().copied().fold(f32::MIN, f32::max);
-        let all: f32 = logits.iter().map(|l| (l - most).exp()).sum();
-        Ok((logits[token] - most).exp() / all)
+        let mut odds = state.get_logits().map_err(failed)?.to_vec();
+        let all = odds.len();
+        soft_max(&mut odds, all, 1.0);
+        Ok(odds[token])
     }
 
     /// `may_encode`: encoder runs that are allowed.

@@ -26,15 +26,15 @@ const NAME: &str = "transcriptord-worker-";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum For {
     Level(Level),
-    /// The feature that it is built with.
-    Gpu(&'static str),
+    /// GPUs of that kind.
+    Gpu(Device),
 }
 
 impl fmt::Display for For {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             For::Level(level) => level.fmt(f),
-            For::Gpu(feature) => f.write_str(feature),
+            For::Gpu(device) => f.write_str(device.feature().unwrap_or("cpu")),
         }
     }
 }
@@ -53,7 +53,7 @@ pub struct About {
     /// The GPUs that it finds here, by name, in the order of their numbers.
     #[serde(default)]
     pub devices: Vec<String>,
-    kernels: Kernels,
+    pub kernels: Kernels,
 }
 
 impl About {
@@ -62,7 +62,7 @@ impl About {
             version: env!("CARGO_PKG_VERSION").into(),
             mark: option_env!("TRANSCRIPTORD_BUILD").unwrap_or_default().into(),
             level: Level::of_program(),
-            gpus: Device::features().iter().map(|&feature| feature.to_owned()).collect(),
+            gpus: Device::features().map(str::to_owned).collect(),
             devices: engine::gpus(),
             kernels,
         }
@@ -73,8 +73,14 @@ impl About {
         About::of(Kernels::here())
     }
 
-    fn can_use(&self, device: Device) -> bool {
-        are_for(&self.gpus, device)
+    /// Whether it can use the device.
+    pub fn can_use(&self, device: Device) -> bool {
+        device.feature().is_none_or(|feature| self.gpus.iter().any(|gpu| gpu == feature))
+    }
+
+    /// What the GPU is called that it finds under the device's number, if it finds one.
+    pub fn finds(&self, device: Device) -> Option<&str> {
+        self.devices.get(device.index()? as usize).map(String::as_str)
     }
 
     /// As [`About::here`]. Its kernels have been tried then: with one that the CPU lacks the process ends (SIGILL).
@@ -91,25 +97,21 @@ pub struct Build {
     /// What is run, also when the file was replaced meanwhile. Open as long as it may be run.
     program: PathBuf,
     held: Option<Arc<File>>,
-    /// What it was built for.
-    pub level: Option<Level>,
-    gpus: Vec<String>,
-    devices: Vec<String>,
-    pub kernels: Kernels,
+    /// What it says of itself.
+    pub about: About,
 }
 
 impl Build {
     fn own() -> Build {
-        let About { level, kernels, gpus, devices, .. } = About::here();
-        Build { path: None, program: "/proc/self/exe".into(), held: None, level, gpus, devices, kernels }
+        Build { path: None, program: "/proc/self/exe".into(), held: None, about: About::here() }
     }
 
     /// The one at `path`, when it is what its place says. Fails with the end of a sentence.
     fn found(path: PathBuf, suits: For, own: &About) -> Result<Build, String> {
         let file = File::open(&path).map_err(|e| e.to_string())?;
         let program = format!("/proc/self/fd/{}", file.as_raw_fd()).into();
-        let build = Build { path: Some(path), program, held: Some(Arc::new(file)), ..Build::own() };
-        let about = build.about()?;
+        let mut build = Build { path: Some(path), program, held: Some(Arc::new(file)), about: own.clone() };
+        let about = build.ask()?;
         if (&about.version, &about.mark) != (&own.version, &own.mark) {
             let told = |a: &About| format!("{} {}", a.version, a.mark).trim_end().to_owned();
             let (its, ours) = (told(&about), told(own));
@@ -119,28 +121,18 @@ impl Build {
             For::Level(level) if about.level != Some(level) => {
                 Err("it was built for another CPU than its name says: install the package anew".into())
             }
-            For::Gpu(feature) if !about.gpus.iter().any(|gpu| gpu == feature) => {
-                Err(format!("it was built without {feature}: install the package anew"))
+            For::Gpu(device) if !about.can_use(device) => {
+                Err(format!("it was built without {suits}: install the package anew"))
             }
             _ => {
-                let About { level, gpus, devices, kernels, .. } = about;
-                Ok(Build { level, gpus, devices, kernels, ..build })
+                build.about = about;
+                Ok(build)
             }
         }
     }
 
-    /// Whether it can use the device.
-    pub fn can_use(&self, device: Device) -> bool {
-        are_for(&self.gpus, device)
-    }
-
-    /// What the GPU is called that it finds under the device's number, if it finds one.
-    pub fn finds(&self, device: Device) -> Option<&str> {
-        self.devices.get(device.index()? as usize).map(String::as_str)
-    }
-
-    /// What it says of itself.
-    fn about(&self) -> Result<About, String> {
+    /// Has it say what it is.
+    fn ask(&self) -> Result<About, String> {
         let asked = self.command().args(["worker", "--about"]).stdin(Stdio::null()).output();
         let said = asked.map_err(|e| format!("it cannot be run: {e}"))?;
         match said.status {
@@ -177,16 +169,12 @@ impl Build {
 
 impl fmt::Display for Build {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.path, self.level) {
+        match (&self.path, self.about.level) {
             (Some(path), _) => write!(f, "{}", path.display()),
             (None, Some(level)) => write!(f, "this program, built for {level}"),
             (None, None) => write!(f, "this program"),
         }
     }
-}
-
-fn are_for(features: &[String], device: Device) -> bool {
-    device.feature().is_none_or(|feature| features.iter().any(|other| other == feature))
 }
 
 /// Why a build that dies of SIGILL is not used.
@@ -229,14 +217,14 @@ impl Builds {
     /// GPU that it was not built for, the one that was, if it is there.
     pub fn beside(program: &Path, cpu: Option<Level>, device: Device, own: About) -> Builds {
         let fits = |level: &Level| Some(*level) <= cpu && Some(*level) > own.level;
-        let lower = match device.feature() {
-            None => {
+        let lower = match device {
+            Device::Cpu => {
                 let mut lower: Vec<For> = Level::descending().filter(fits).map(For::Level).collect();
                 lower.reverse();
                 lower
             }
-            Some(_) if own.can_use(device) => Vec::new(),
-            Some(feature) => vec![For::Gpu(feature)],
+            _ if own.can_use(device) => Vec::new(),
+            _ => vec![For::Gpu(device)],
         };
         let state = State { used: Build::own(), lower, passed_over: Vec::new() };
         let builds = Builds { device, folder: folder(program), own, state: Mutex::new(state) };
@@ -254,29 +242,25 @@ impl Builds {
     /// The build in use. Looks again for one that can use the GPU while there is none: its driver may have come.
     pub fn used(&self) -> Build {
         let mut state = self.lock();
-        if let Some(feature) = self.device.feature()
-            && !self.own.can_use(self.device)
-            && !state.used.can_use(self.device)
-        {
-            (state.lower, state.passed_over) = (vec![For::Gpu(feature)], Vec::new());
+        if !self.own.can_use(self.device) && !state.used.about.can_use(self.device) {
+            (state.lower, state.passed_over) = (vec![For::Gpu(self.device)], Vec::new());
             self.take_next(&mut state);
         }
         state.used.clone()
     }
 
-    /// Why none can use the device, as a sentence.
-    pub fn trouble(&self, device: Device) -> Option<String> {
-        let used = self.used();
-        let why = || {
-            let todo = "install its driver and what goes with that, or use --device cpu";
-            match self.passed_over().join("; ") {
-                none if none.is_empty() => format!("no program here can use {device}: {todo}"),
-                passed_over => format!("{passed_over}: {todo}"),
-            }
-        };
-        match used.can_use(device) {
-            true => used.finds(device).is_none().then(|| not_there(&device.to_string())),
-            false => Some(why()),
+    /// Why none can use the device now.
+    pub fn trouble(&self) -> Option<Trouble> {
+        let about = self.used().about;
+        let passed_over = self.passed_over();
+        match about.can_use(self.device) {
+            true if self.device == Device::Cpu || about.finds(self.device).is_some() => None,
+            true => Some(Trouble::not_there(self.device)),
+            false if passed_over.is_empty() => Some(Trouble::no_program(self.device)),
+            false => Some(Trouble {
+                what: passed_over.join("; "),
+                todo: "install its driver and what goes with that, or use --device cpu".into(),
+            }),
         }
     }
 
@@ -330,11 +314,30 @@ impl Builds {
     }
 }
 
-/// What is said of a GPU that no driver shows.
-pub fn not_there(device: &str) -> String {
-    format!(
-        "{device} is not there: look with nvidia-smi or vulkaninfo whether its driver works, or use --device cpu"
-    )
+/// Why a device cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}: {todo}")]
+pub struct Trouble {
+    pub what: String,
+    /// What would help.
+    pub todo: String,
+}
+
+impl Trouble {
+    /// No driver shows the GPU.
+    pub fn not_there(device: Device) -> Trouble {
+        let todo = "look with nvidia-smi or vulkaninfo whether its driver works, or use --device cpu".into();
+        Trouble { what: format!("{device} is not there"), todo }
+    }
+
+    /// Neither this program nor one beside it was built for it.
+    pub fn no_program(device: Device) -> Trouble {
+        let feature = device.feature().unwrap_or_default();
+        let todo = format!(
+            "install a package with transcriptord-worker-{feature}, build with `cargo build --release --features {feature}`, or use --device cpu"
+        );
+        Trouble { what: format!("this program cannot use {device}"), todo }
+    }
 }
 
 fn not_used(path: &Path, why: &str) -> String {
@@ -369,8 +372,8 @@ pub fn front(program: &Path) -> PathBuf {
 
 /// Becomes the build that is best for the device, with this process's words, and returns only where that is this program.
 /// `say` is told why a better one that is there is not used.
-pub fn become_best(device: &str, say: impl Fn(&str)) {
-    let builds = Builds::here(device.parse().unwrap_or(Device::Cpu));
+pub fn become_best(device: Device, say: impl Fn(&str)) {
+    let builds = Builds::here(device);
     builds.passed_over().iter().for_each(|why| say(why));
     loop {
         let build = builds.used();

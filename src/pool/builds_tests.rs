@@ -45,7 +45,7 @@ impl Package {
     fn check(&self, cpu: impl Into<Option<Level>>, expected: Option<Level>, why: &[&str]) {
         let builds = self.on(cpu.into());
         let used = builds.used();
-        assert_eq!((!used.is_own()).then_some(used.level).flatten(), expected, "{builds:?}");
+        assert_eq!((!used.is_own()).then_some(used.about.level).flatten(), expected, "{builds:?}");
         let told = builds.passed_over();
         assert_eq!(told.len(), why.len(), "{told:?}");
         for (told, why) in told.iter().zip(why) {
@@ -103,7 +103,7 @@ fn a_gpu_is_used_by_the_build_that_was_made_for_it_alone() {
         let path = used.path.as_ref().map(|path| path.file_name().unwrap().to_string_lossy().into_owned());
         assert_eq!(path.as_deref(), expected, "{builds:?}");
         if path.is_some() {
-            assert!(used.can_use(device), "{used:?}");
+            assert!(used.about.can_use(device), "{used:?}");
         }
         let told = builds.passed_over();
         assert!(told.len() == why.len() && told.iter().zip(why).all(|(t, w)| t.contains(w)), "{told:?}");
@@ -121,13 +121,15 @@ fn a_gpu_is_used_by_the_build_that_was_made_for_it_alone() {
     check(about(V2), cuda, None, &["libcuda.so.1: cannot open"]);
     // A driver may come later: then it is used, and nothing replaces it.
     let builds = Builds::beside(&package.path("bin/transcriptord"), Some(V4), cuda, about(V2));
-    assert!(!builds.used().can_use(cuda) && builds.trouble(cuda).unwrap().contains("libcuda.so.1"));
+    assert!(
+        !builds.used().about.can_use(cuda) && builds.trouble().unwrap().to_string().contains("libcuda.so.1")
+    );
     package.has("cuda", &says(&gpu(&["cuda"])));
-    assert!(builds.trouble(cuda).unwrap().contains("cuda:0 is not there"));
-    assert!(builds.give_up(&builds.used(), "it is tired").is_none() && builds.used().can_use(cuda));
+    assert!(builds.trouble().unwrap().to_string().contains("cuda:0 is not there"));
+    assert!(builds.give_up(&builds.used(), "it is tired").is_none() && builds.used().about.can_use(cuda));
     package.has("cuda", &says(&About { devices: vec!["Card".into()], ..gpu(&["cuda"]) }));
     let builds = Builds::beside(&package.path("bin/transcriptord"), Some(V4), cuda, about(V2));
-    assert_eq!((builds.used().finds(cuda), builds.trouble(cuda)), (Some("Card"), None));
+    assert_eq!((builds.used().about.finds(cuda), builds.trouble()), (Some("Card"), None));
     // What can use it itself looks no further.
     check(gpu(&["cuda"]), cuda, None, &[]);
 }
@@ -138,7 +140,7 @@ fn a_program_uses_no_build_for_less_than_itself() {
     let used =
         |own| Builds::beside(&package.path("bin/transcriptord"), Some(V4), Device::Cpu, about(own)).used();
     assert!(used(V4).is_own());
-    assert_eq!(used(V3).level, Some(V4));
+    assert_eq!(used(V3).about.level, Some(V4));
 }
 
 #[test]
@@ -182,7 +184,7 @@ fn what_was_given_up_is_not_used_again() {
     // Somebody else noticed the same: nothing more is given up.
     builds.give_up_illegal(&first).unwrap();
     let second = builds.used();
-    assert_eq!(second.level, Some(V3));
+    assert_eq!(second.about.level, Some(V3));
     builds.give_up(&second, "it is gone").unwrap();
     assert!(builds.used().is_own());
     assert_eq!(builds.give_up_illegal(&builds.used()), None);

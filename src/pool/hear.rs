@@ -71,8 +71,8 @@ pub fn hear(
     // Of a translation the decoder is never sure, and beams make it no better (measured in four languages).
     let worth_it = preset != Preset::Fast && ask.task == Task::Transcribe;
     // A second look at a short sound is often one over more context.
-    let beside = (worth_it && sound.samples.len() >= SHORT)
-        .then_some(Beside { beams: CAREFUL_BEAM as usize, below: SURE });
+    let beside =
+        (worth_it && sound.samples.len() >= SHORT).then_some(Beside { beams: CAREFUL_BEAM, below: SURE });
     let mut heard = look(session, sound, &Ask { beside, ..ask.clone() }, stop)?;
     let doubt = guard::doubt(&heard, speech_ms);
     let again = match doubt {

@@ -4,6 +4,7 @@ use super::Error;
 use crate::bazarr::Bazarr;
 use crate::clock::System;
 use crate::config::{AuthRequired, Config, NoSpeech};
+use crate::device::{self, Device};
 use crate::engine::Kernels;
 use crate::job::{Options, Preset, Task};
 use crate::language::Language;
@@ -16,20 +17,20 @@ use crate::push::{self, Push};
 use crate::queue::{Queue, Told};
 use crate::store::Store;
 use crate::subtitle::Profile;
-use crate::{audio, device, housekeeping, http, model};
+use crate::{audio, housekeeping, http, model};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// What the device's pool works with.
 pub fn setup(config: &Config) -> Setup {
     Setup {
-        device: config.device.clone(),
+        device: config.device.to_string(),
         node: node(),
         database_url: config.database_url.clone(),
         spool_dir: config.data_dir.join("spool"),
         models_dir: config.models_dir.clone(),
         model: config.model.clone(),
-        compute: if config.device == "cpu" { config.cpu_compute_type } else { config.gpu_compute_type },
+        compute: if config.device == Device::Cpu { config.cpu_compute_type } else { config.gpu_compute_type },
         cache_dir: config.cache_dir.clone(),
         workers: config.workers.unwrap_or(0),
         threads: config.whisper_threads.unwrap_or(0),

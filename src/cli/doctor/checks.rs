@@ -7,7 +7,7 @@ use crate::engine::{self, Kernels};
 use crate::http;
 use crate::model::{self, Installed};
 use crate::pool::admission::forecast;
-use crate::pool::builds::Builds;
+use crate::pool::builds::{Builds, Trouble};
 use crate::pool::forms::Outlook;
 use crate::pool::memory;
 use std::ffi::CString;
@@ -140,7 +140,7 @@ fn models(config: &Config, _: Option<&Path>) -> Vec<Finding> {
         found.push(fail("models", format!("none in {}", dir.display()), todo));
     } else if !names.is_empty() {
         found.push(ok("models", format!("{} in {}", names.join(", "), dir.display())));
-        let kernels = Builds::here(asked(config)).used().kernels;
+        let kernels = Builds::here(config.device).used().about.kernels;
         found.extend(installed.iter().map(|model| weights(config, model, &kernels)));
         if !installed.iter().any(|model| model.header.multilingual()) {
             found.push(warn(
@@ -187,17 +187,18 @@ fn memory(config: &Config, _: Option<&Path>) -> Vec<Finding> {
 
 /// The CPU, the build that suits it, and what that computes with.
 fn whisper(config: &Config, _: Option<&Path>) -> Vec<Finding> {
-    let builds = Builds::here(asked(config));
+    let builds = Builds::here(config.device);
     let used = builds.used();
-    if !used.can_use(asked(config)) {
-        // `devices` says what to do.
-        return builds.passed_over().into_iter().map(|why| fail("build", why, "see 'device'")).collect();
+    if !used.about.can_use(config.device) {
+        // `devices` says why, and what to do.
+        return Vec::new();
     }
     let mut found = vec![ok("build", format!("the CPU is {}; {used} does the work", level::cpu_name()))];
     let slower = |why| warn("build", why, "until then the work takes longer than it could");
     found.extend(builds.passed_over().into_iter().map(slower));
-    let info = used.kernels.to_string();
-    if asked(config) != Device::Cpu {
+    let kernels = used.about.kernels;
+    let info = kernels.to_string();
+    if config.device != Device::Cpu {
         // All is computed there.
         found.push(ok("whisper.cpp", info));
         return found;
@@ -208,7 +209,7 @@ fn whisper(config: &Config, _: Option<&Path>) -> Vec<Finding> {
         found.push(ok("whisper.cpp", info));
         return found;
     }
-    let missing = match (used.kernels.are_tuned(), used.kernels.have_seat()) {
+    let missing = match (kernels.are_tuned(), kernels.have_seat()) {
         (true, true) => {
             found.push(ok("whisper.cpp", info));
             return found;
@@ -241,10 +242,9 @@ fn devices(config: &Config, _: Option<&Path>) -> Vec<Finding> {
         );
         found.push(ok("gpu", format!("cuda:{} is {}, {memory}", gpu.index, gpu.name)));
     }
-    let Ok(asked) = config.device.parse::<Device>() else { return found };
-    found.push(match asked {
+    found.push(match config.device {
         Device::Cpu if gpus.is_empty() => ok("device", "cpu"),
-        Device::Cpu if is_here(Device::Cuda(0)) => {
+        Device::Cpu if Builds::here(Device::Cuda(0)).used().about.can_use(Device::Cuda(0)) => {
             warn("device", "cpu, though there is a GPU", "--device cuda:0 is many times faster")
         }
         Device::Cpu => warn(
@@ -252,32 +252,15 @@ fn devices(config: &Config, _: Option<&Path>) -> Vec<Finding> {
             "cpu, though there is a GPU",
             "install a package with transcriptord-worker-cuda, or cargo build --release --features cuda; then --device cuda:0",
         ),
-        _ if !is_here(asked) => {
-            let feature = asked.feature().unwrap_or_default();
-            let todo = format!(
-                "install a package with transcriptord-worker-{feature}, cargo build --release --features {feature}, or --device cpu"
-            );
-            fail("device", format!("this program cannot use {asked}"), todo)
+        device => {
+            let builds = Builds::here(device);
+            match (builds.trouble(), builds.used().about.finds(device)) {
+                (Some(Trouble { what, todo }), _) => fail("device", what, format!("{todo}: jobs wait until then")),
+                (None, name) => ok("device", format!("{device} is {}", name.unwrap_or("there"))),
+            }
         }
-        _ => match Builds::here(asked).used().finds(asked) {
-            Some(name) => ok("device", format!("{asked} is {name}")),
-            None => fail(
-                "device",
-                format!("{asked} is not there"),
-                "look with nvidia-smi or vulkaninfo whether its driver works, or give --device cpu: jobs wait until then",
-            ),
-        },
     });
     found
-}
-
-fn asked(config: &Config) -> Device {
-    config.device.parse().unwrap_or(Device::Cpu)
-}
-
-/// Whether this program can use it, or another that lies beside it.
-fn is_here(device: Device) -> bool {
-    device.built_in() || Builds::here(device).used().can_use(device)
 }
 
 fn media(_: &Config, _: Option<&Path>) -> Vec<Finding> {

@@ -28,7 +28,7 @@ pub(in crate::engine) struct Search<'a> {
     pub before: &'a [u32],
     /// Which of those is the start of the text.
     pub start: usize,
-    pub beams: usize,
+    pub beams: u32,
     /// Another search that may go beside the first.
     pub beside: Option<Beside>,
     pub dice: bool,
@@ -89,7 +89,8 @@ struct Way {
 }
 
 impl Way {
-    fn new(wanted: usize, heat: f32, path: Vec<u32>) -> Way {
+    fn new(beams: u32, heat: f32, path: Vec<u32>) -> Way {
+        let wanted = beams as usize;
         let going = vec![Beam { text: Vec::new(), path, sum: 0.0, loops: false }];
         Way { wanted, heat, dice: Dice(1), going, ended: Vec::new() }
     }
@@ -190,7 +191,7 @@ impl Decoder {
         let mut looks = self.run(rules, sound, ask, (0.0, ask.beside), &first, (said, desk), stop)?;
         let mut prompted = ask.start > 0;
         for heat in heats.iter().copied() {
-            if looks.iter().all(|(_, good)| *good) {
+            if looks.iter().all(Beam::is_good) {
                 break;
             }
             if prompted && heat >= UNPROMPTED {
@@ -203,17 +204,13 @@ impl Decoder {
             }
             said.nodes = begin;
             let found = self.run(rules, sound, ask, (heat, None), &first, (said, desk), stop)?;
-            for (other, good) in found {
-                // Whatever number of beams, the same dice come after them.
-                for look in looks.iter_mut().filter(|(_, good)| !good) {
-                    if other.compare(&look.0).is_gt() {
-                        look.0 = other.clone();
-                    }
-                    look.1 = good;
-                }
+            // Whatever number of beams, the same dice come after them. What is good is better than all that is not.
+            for other in found {
+                let worse = |look: &&mut Beam| !look.is_good() && other.compare(look).is_gt();
+                looks.iter_mut().filter(worse).for_each(|look| look.clone_from(&other));
             }
         }
-        let found = |(best, _): (Beam, bool)| {
+        let found = |best: Beam| {
             let is_spoken = no_speech <= SPEECHLESS || best.mean() >= UNSURE;
             let mut text = if is_spoken { best.text } else { Vec::new() };
             text.retain(|c| c.id != self.vocabulary.end);
@@ -223,8 +220,7 @@ impl Decoder {
         Ok((looks.next().unwrap_or_default(), looks.next()))
     }
 
-    /// Searches at a temperature, and beside that with more beams where the first is in doubt: the best beam of each, and
-    /// whether it will do.
+    /// Searches at a temperature, and beside that with more beams where the first is in doubt: the best beam of each.
     #[expect(clippy::too_many_arguments, reason = "one search in two functions")]
     fn run(
         &self,
@@ -235,7 +231,7 @@ impl Decoder {
         first: &[f32],
         (said, desk): (&mut Said, &mut Desk),
         stop: &AtomicBool,
-    ) -> Result<Vec<(Beam, bool)>, Error> {
+    ) -> Result<Vec<Beam>, Error> {
         let vocabulary = &self.vocabulary;
         let before: Vec<u32> = (0..said.nodes() as u32).collect();
         let mut ways = vec![Way::new(if heat > 0.0 { 1 } else { ask.beams }, heat, before.clone())];
@@ -280,11 +276,8 @@ impl Decoder {
             }
         }
         // There is one at least: each beam that does not go on has ended.
-        let best = |way: Way| {
-            let best = way.best(vocabulary).ok_or_else(|| Error::Failed("a search without a beam".into()))?;
-            Ok((best.is_good(), best)).map(|(good, best)| (best, good))
-        };
-        ways.into_iter().map(best).collect()
+        let none = || Error::Failed("a search without a beam".into());
+        ways.into_iter().map(|way| way.best(vocabulary).ok_or_else(none)).collect()
     }
 }
 
