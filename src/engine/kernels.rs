@@ -83,8 +83,7 @@ pub fn ours() -> Option<String> {
     if !decoder::is_here() {
         return None;
     }
-    let encoder = if encoder::multiplies_bf16() { "bf16" } else { "f32" };
-    Some(format!("our own: encoder in {encoder}, decoder with {}", decoder::vectors()))
+    Some(format!("our own: encoder in {}, decoder with {}", encoder::numbers(), decoder::vectors()))
 }
 
 impl fmt::Display for Kernels {

@@ -79,7 +79,7 @@ impl Needs {
         let attended = 4 * layers * text * POSITIONS;
         // They are made of the encoder's rows, which are made ready too, with a layer's matrix for a group of heads.
         let made = POSITIONS * encoder::group() as u64 * 4 + encoder::READ as u64 * 6 * width;
-        let attending = attended + rows(width) * (4 + ready()) / 4 + ready() * width * width + made;
+        let attending = attended + rows(width) + encoder::of_layers(rows(width) / 4 + width * width) + made;
         // Keys and values of a token, in f32.
         let node = 8 * layers * text;
         // A greedy search goes beside them.
@@ -137,11 +137,6 @@ fn rows(width: u64) -> u64 {
     POSITIONS * width * 4
 }
 
-/// Bytes of a number that is made ready to be multiplied.
-fn ready() -> u64 {
-    if encoder::multiplies_bf16() { 2 } else { 4 }
-}
-
 /// A run of our encoder: first its convolutions, then its blocks, of which the MLP has the largest matrices.
 fn run(header: &Header, width: u64) -> u64 {
     let (rows, square) = (rows(width), width * width);
@@ -150,11 +145,14 @@ fn run(header: &Header, width: u64) -> u64 {
     // The result of the first is twice as long; a layer as f32 and as in the file; what `gemm` makes ready.
     let convolutions = sound + 3 * rows + 18 * square + GEMM;
     // All rows, and before and behind the attention made ready; both layers of the MLP, two of the attention.
-    let whole = rows + 2 * rows * ready() / 4 + 10 * square * ready();
+    let whole = rows + encoder::of_layers(2 * rows / 4 + 10 * square);
     // Queries, keys and values of a group; of a head made ready; scores and shares of some rows; what is inside the MLP of
     // them, and what is read at once.
-    let heads = POSITIONS * (3 * group * 4 + 3 * head * ready());
-    let some = block * POSITIONS * (4 + ready()) + block * 20 * width + encoder::READ as u64 * 24 * width;
+    let heads = POSITIONS * 3 * group * 4 + encoder::of_sound(POSITIONS * 3 * head);
+    let some = block * POSITIONS * 4
+        + encoder::of_sound(block * POSITIONS)
+        + block * 20 * width
+        + encoder::READ as u64 * 24 * width;
     sound + convolutions.max(whole + heads + some)
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::Error;
 use super::super::encoder::math::{Into, add_to_rows, soft_max};
-use super::super::encoder::ready::{Columns, Reading, Rows};
+use super::super::encoder::ready::{Columns, Form, Reading, Rows};
 use super::super::encoder::{HEAD, group};
 use super::Decoder;
 use super::matrix::{self, Kind, Matrix, SIDE, Store};
@@ -26,10 +26,11 @@ impl Decoder {
         let positions = rows.len() / width;
         sound.lay_out(self.blocks.len() * heads, positions)?;
         let Sound { store, keys, values, .. } = sound;
-        let mut ready = Rows::default();
+        let form = Form::of_layers();
+        let mut ready = Rows::new(form);
         ready.shape(positions, width);
         ready.put(0, 0, width, (rows, width));
-        let (mut layer, mut reading, mut made) = (Columns::default(), Reading::default(), Vec::new());
+        let (mut layer, mut reading, mut made) = (Columns::new(form), Reading::default(), Vec::new());
         for (i, block) in self.blocks.iter().enumerate() {
             for name in ["key", "value"] {
                 let at = format!("{}.cross_attn.{name}", block.at);

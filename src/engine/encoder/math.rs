@@ -233,6 +233,18 @@ fn greatest(row: &[f32]) -> f32 {
     strands.iter().chain(rest).fold(f32::MIN, |a, v| greater(a, *v))
 }
 
+/// The greatest size of some numbers, in strands as well.
+#[inline(always)]
+pub(super) fn greatest_size(row: &[f32]) -> f32 {
+    let greater = |a: f32, b: f32| if b > a { b } else { a };
+    let (whole, rest) = row.as_chunks::<LANES>();
+    let mut strands = [0.0; LANES];
+    for chunk in whole {
+        strands.iter_mut().zip(chunk).for_each(|(strand, v)| *strand = greater(*strand, v.abs()));
+    }
+    strands.iter().chain(rest).fold(0.0, |a, v| greater(a, v.abs()))
+}
+
 /// e to the power of `x`, right to 2e-7 relative for x from -87 to 88; less is taken as -87.
 ///
 /// 2^n times a polynomial on half an octave around 0 (Taylor; the last term is below 1e-7).

@@ -1,11 +1,12 @@
 //! Whisper's encoder on CPU, in place of whisper.cpp's. Knows nothing of decoding, sessions or the C interface.
 //!
 //! whisper.cpp's own runs its matrices at a third of what the CPU can do, and keeps a whole graph of buffers for each
-//! session. Here the products are done by `half` (bf16) where the CPU multiplies that, else by `gemm` (f32, kernels for
-//! AVX-512, AVX2 and NEON chosen at run time), else by `plain`; weights are read from the file each time they are used, and
-//! attention and MLP are worked on some rows at a time: what is between two products stays in the cache, and needs little
-//! memory.
+//! session. Here the products of layers are done by `bytes` where the CPU multiplies those, of what is made of the sound by
+//! `half` (bf16); what a CPU lacks of the two by `gemm` (f32, kernels for AVX-512, AVX2 and NEON chosen at run time), else by
+//! `plain`. Weights are read from the file each time they are used, and attention and MLP are worked on some rows at a time:
+//! what is between two products stays in the cache, and needs little memory.
 
+mod bytes;
 mod half;
 pub(super) mod math;
 mod plain;
@@ -14,10 +15,9 @@ pub(super) mod seat;
 pub(super) mod weights;
 
 use super::{Error, Part, pages};
-pub use half::is_here as multiplies_bf16;
 use math::{Into, View, add_to_rows, gelu, layer_norm, powers, product};
-pub use ready::READ;
-use ready::{Columns, Reading, Rows};
+use ready::{Columns, Form, Reading, Rows};
+pub use ready::{READ, of_layers, of_sound};
 use std::path::Path;
 use weights::Weights;
 
@@ -75,7 +75,6 @@ struct Conv {
 }
 
 /// What the blocks of one run work in.
-#[derive(Default)]
 struct Desk {
     reading: Reading,
     /// Some rows of the residual stream after a norm, and all of them made ready; then what a head says.
@@ -97,6 +96,24 @@ struct Desk {
 }
 
 impl Desk {
+    fn new() -> Desk {
+        let (layers, sound) = (Form::of_layers(), Form::of_sound());
+        Desk {
+            reading: Reading::default(),
+            block: Vec::new(),
+            normed: Rows::new(layers),
+            made: Default::default(),
+            layers: [layers; 4].map(Columns::new),
+            queries: Rows::new(sound),
+            keys: Columns::new(sound),
+            values: Columns::new(sound),
+            scores: Vec::new(),
+            shares: Rows::new(sound),
+            heads: Rows::new(layers),
+            inside: Vec::new(),
+        }
+    }
+
     /// What one head says of all positions: the one at column `head` of a group of `step` columns, which begins at `first`.
     /// Its keys and values are made ready once; the scores of some rows stay in the cache.
     fn attend_head(&mut self, first: usize, head: usize, step: usize) {
@@ -190,7 +207,7 @@ impl Encoder {
             )));
         }
         self.convolve(mel, frames, rows)?;
-        let mut desk = Desk::default();
+        let mut desk = Desk::new();
         for block in &self.blocks {
             if stop() {
                 return Ok(());
@@ -312,7 +329,14 @@ impl Encoder {
 /// Numbers of a row whose keys and values are made at once: a head, or some where each product makes its matrices ready
 /// anew (`gemm`).
 pub fn group() -> usize {
-    if multiplies_bf16() { HEAD } else { 4 * HEAD }
+    if Form::of_layers() == Form::Plain { 4 * HEAD } else { HEAD }
+}
+
+/// What products are made with on this CPU: those of layers, and those of what is made of the sound.
+pub fn numbers() -> String {
+    let sound = Form::of_sound().to_string();
+    let layers = Form::of_layers().to_string();
+    if layers == sound { sound } else { format!("{layers} and {sound}") }
 }
 
 /// Norms 2 × 2, attention 4 matrices and 3 biases, MLP 2 × 2.

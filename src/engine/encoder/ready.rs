@@ -1,79 +1,131 @@
-//! Matrices made ready to be multiplied: in bf16 where the CPU multiplies that, else as f32. Knows nothing of
-//! transformers.
+//! Matrices made ready to be multiplied: in bytes, in bf16 or as f32. Knows nothing of transformers.
 
 use super::super::Error;
-use super::half::{self, Panels};
+use super::bytes::{self, GROUP, Way};
+use super::half;
 use super::math::{self, Into, View};
 use super::weights::{self, Weights};
+use std::fmt;
 use std::ops::Range;
 
 /// Rows of a file's matrix that are read at once: what they are turned into stays in the cache.
 pub const READ: usize = 64;
 
-/// A left matrix, of which parts are put in place one after the other.
-pub(in crate::engine) struct Rows {
-    /// In bf16, else as f32.
-    half: bool,
-    plain: Vec<f32>,
-    pairs: Vec<u32>,
-    columns: usize,
+/// What matrices are made ready as. Both sides of a product are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Form {
+    Plain,
+    Half,
+    Bytes(Way),
 }
 
-impl Default for Rows {
-    fn default() -> Rows {
-        Rows::new(half::is_here())
+impl Form {
+    /// Of what is made of the sound: bf16 where the CPU multiplies that, else f32.
+    pub fn of_sound() -> Form {
+        if half::is_here() { Form::Half } else { Form::Plain }
     }
+
+    /// Of layers and of what goes through them: bytes where the CPU multiplies those.
+    pub fn of_layers() -> Form {
+        bytes::way().map_or(Form::of_sound(), Form::Bytes)
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Form::Plain => "f32",
+            Form::Half => "bf16",
+            Form::Bytes(Way::Wide) => "bytes (AVX-512 VNNI)",
+            Form::Bytes(Way::Narrow) => "bytes (AVX-VNNI)",
+            Form::Bytes(Way::Pairs) => "bytes (AVX2)",
+        })
+    }
+}
+
+/// So many numbers of a layer, or of what goes through it, made ready, in bytes.
+pub fn of_layers(numbers: u64) -> u64 {
+    match Form::of_layers() {
+        // A right matrix has a scale and a sum for each group, of four bytes each.
+        Form::Bytes(_) => numbers + numbers / (GROUP as u64 / 8),
+        _ => of_sound(numbers),
+    }
+}
+
+/// As [`of_layers`], of what is made of the sound.
+pub fn of_sound(numbers: u64) -> u64 {
+    if Form::of_sound() == Form::Half { 2 * numbers } else { 4 * numbers }
+}
+
+/// A left matrix, of which parts are put in place one after the other.
+pub(in crate::engine) struct Rows {
+    form: Form,
+    columns: usize,
+    data: RowData,
+}
+
+enum RowData {
+    Plain(Vec<f32>),
+    Half(Vec<u32>),
+    Bytes(bytes::Left),
 }
 
 impl Rows {
-    fn new(half: bool) -> Rows {
-        Rows { half, plain: Vec::new(), pairs: Vec::new(), columns: 0 }
+    pub fn new(form: Form) -> Rows {
+        let data = match form {
+            Form::Plain => RowData::Plain(Vec::new()),
+            Form::Half => RowData::Half(Vec::new()),
+            Form::Bytes(way) => RowData::Bytes(bytes::Left::new(way)),
+        };
+        Rows { form, columns: 0, data }
     }
 
-    /// Becomes a matrix of that shape; what is in it then is of no use.
+    /// Becomes a matrix of that shape; what is in it then is of no use. In bytes its rows are whole groups.
     pub fn shape(&mut self, rows: usize, columns: usize) {
         self.columns = columns;
-        match self.half {
-            true => self.pairs.resize(rows * columns.div_ceil(2), 0),
-            false => self.plain.resize(rows * columns, 0.0),
+        match &mut self.data {
+            RowData::Plain(numbers) => numbers.resize(rows * columns, 0.0),
+            RowData::Half(pairs) => pairs.resize(rows * columns.div_ceil(2), 0),
+            RowData::Bytes(left) => left.shape(rows, columns),
         }
     }
 
     /// Puts rows of `width` numbers, which begin `step` apart, in place, from that row and column on. Such a column is
-    /// even; `width` is too, or ends with the matrix.
+    /// even; `width` is too, or ends with the matrix. In bytes both are whole groups.
     pub fn put(&mut self, row: usize, column: usize, width: usize, (numbers, step): (&[f32], usize)) {
-        debug_assert!(
-            column.is_multiple_of(2) && (width.is_multiple_of(2) || column + width == self.columns)
-        );
-        if self.half {
-            let of_row = self.columns.div_ceil(2);
-            half::put(&mut self.pairs[row * of_row + column / 2..], of_row, width, (numbers, step));
-            return;
+        let columns = self.columns;
+        debug_assert!(column.is_multiple_of(2) && (width.is_multiple_of(2) || column + width == columns));
+        match &mut self.data {
+            RowData::Plain(to) => {
+                let to = to[row * columns + column..].chunks_mut(columns);
+                to.zip(numbers.chunks(step))
+                    .for_each(|(to, from)| to[..width].copy_from_slice(&from[..width]));
+            }
+            RowData::Half(pairs) => {
+                let of_row = columns.div_ceil(2);
+                half::put(&mut pairs[row * of_row + column / 2..], of_row, width, (numbers, step));
+            }
+            RowData::Bytes(left) => left.put((row, column), width, (numbers, step)),
         }
-        let to = self.plain[row * self.columns + column..].chunks_mut(self.columns);
-        to.zip(numbers.chunks(step)).for_each(|(to, from)| to[..width].copy_from_slice(&from[..width]));
-    }
-
-    fn view(&self, of: &Range<usize>) -> View<'_> {
-        View::rows(&self.plain[of.start * self.columns..], of.len(), self.columns)
-    }
-
-    fn pairs(&self, of: &Range<usize>) -> &[u32] {
-        let of_row = self.columns.div_ceil(2);
-        &self.pairs[of.start * of_row..of.end * of_row]
     }
 }
 
 /// A right matrix.
 pub(in crate::engine) struct Columns {
-    /// In bf16, else as f32.
-    half: bool,
-    /// Its columns lie one behind the other, or else its rows.
-    plain: Vec<f32>,
-    by_columns: bool,
-    panels: Panels,
+    form: Form,
     rows: usize,
     columns: usize,
+    data: ColumnData,
+}
+
+enum ColumnData {
+    /// Its columns lie one behind the other, or else its rows.
+    Plain {
+        numbers: Vec<f32>,
+        by_columns: bool,
+    },
+    Half(half::Panels),
+    Bytes(bytes::Panels),
 }
 
 /// What reading works in.
@@ -83,16 +135,14 @@ pub(in crate::engine) struct Reading {
     numbers: Vec<f32>,
 }
 
-impl Default for Columns {
-    fn default() -> Columns {
-        Columns::new(half::is_here())
-    }
-}
-
 impl Columns {
-    fn new(half: bool) -> Columns {
-        let (plain, panels) = (Vec::new(), Panels::default());
-        Columns { half, plain, by_columns: false, panels, rows: 0, columns: 0 }
+    pub fn new(form: Form) -> Columns {
+        let data = match form {
+            Form::Plain => ColumnData::Plain { numbers: Vec::new(), by_columns: false },
+            Form::Half => ColumnData::Half(half::Panels::default()),
+            Form::Bytes(way) => ColumnData::Bytes(bytes::Panels::new(way)),
+        };
+        Columns { form, rows: 0, columns: 0, data }
     }
 
     /// A layer's matrix, which has a row for each of its outputs in the file: here a column.
@@ -100,41 +150,51 @@ impl Columns {
         let [outputs, inputs] = *weights.shape(name)? else {
             return Err(Error::Failed(format!("{name} is no matrix")));
         };
-        (self.rows, self.columns, self.by_columns) = (inputs, outputs, true);
+        (self.rows, self.columns) = (inputs, outputs);
         let Reading { bytes, numbers } = reading;
-        self.plain.clear();
-        match self.half {
-            true => self.panels.shape(inputs, outputs),
-            false => self.plain.reserve_exact(inputs * outputs),
+        match &mut self.data {
+            ColumnData::Plain { numbers, by_columns } => {
+                *by_columns = true;
+                numbers.clear();
+                numbers.reserve_exact(inputs * outputs);
+            }
+            ColumnData::Half(panels) => panels.shape(inputs, outputs),
+            ColumnData::Bytes(panels) => panels.shape(inputs, outputs),
         }
         for first in (0..outputs).step_by(READ) {
             weights.read_rows(name, first..outputs.min(first + READ), bytes, numbers)?;
-            match self.half {
-                true => self.panels.put_columns(first, (numbers, inputs)),
-                false => self.plain.extend_from_slice(numbers),
+            match &mut self.data {
+                ColumnData::Plain { numbers: all, .. } => all.extend_from_slice(numbers),
+                ColumnData::Half(panels) => panels.put_columns(first, (numbers, inputs)),
+                ColumnData::Bytes(panels) => panels.put_columns(first, (numbers, inputs)),
             }
         }
         Ok(())
     }
 
-    /// The first numbers of rows that are `step` apart, each row as a column (`by_columns`) or as a row.
+    /// The first numbers of rows that are `step` apart, each row as a column (`by_columns`) or as a row. Not in bytes.
     pub fn take(&mut self, (data, step): (&[f32], usize), width: usize, by_columns: bool) {
         let count = data.len().div_ceil(step);
-        self.by_columns = by_columns;
         (self.rows, self.columns) = if by_columns { (width, count) } else { (count, width) };
-        if self.half {
-            let rows = View { data, rows: count, columns: width, row_step: step, column_step: 1 };
-            return self.panels.fill(if by_columns { rows.transposed() } else { rows });
+        match &mut self.data {
+            ColumnData::Plain { numbers, by_columns: so } => {
+                *so = by_columns;
+                numbers.clear();
+                numbers.reserve_exact(count * width);
+                data.chunks(step).for_each(|row| numbers.extend(&row[..width]));
+            }
+            ColumnData::Half(panels) => {
+                let rows = View { data, rows: count, columns: width, row_step: step, column_step: 1 };
+                panels.fill(if by_columns { rows.transposed() } else { rows });
+            }
+            ColumnData::Bytes(_) => unreachable!("what is made of the sound is never in bytes"),
         }
-        self.plain.clear();
-        self.plain.reserve_exact(count * width);
-        data.chunks(step).for_each(|row| self.plain.extend(&row[..width]));
     }
 
     /// `out = a b` or `out += a b` of some of the rows of `a` and of some of these columns, from a multiple of
     /// [`half::PANEL`] on; the rows of `out` are `row_step` apart.
     ///
-    /// Panics where [`math::product`] does.
+    /// Panics where [`math::product`] does, and where the two are not ready in the same form.
     pub fn product(
         &self,
         out: &mut [f32],
@@ -143,16 +203,27 @@ impl Columns {
         columns: Range<usize>,
         into: Into,
     ) {
-        assert!(a.columns == self.rows && a.half == self.half, "matrices that fit each other");
-        if self.half {
-            return half::product(out, row_step, a.pairs(&of), &self.panels, columns, into);
+        assert!(a.columns == self.rows, "matrices that fit each other");
+        match (&a.data, &self.data) {
+            (RowData::Plain(left), ColumnData::Plain { numbers, by_columns }) => {
+                let all = match by_columns {
+                    true => View::rows(numbers, self.columns, self.rows).transposed(),
+                    false => View::rows(numbers, self.rows, self.columns),
+                };
+                let right = View { columns: columns.len(), ..all.part(0, columns.start) };
+                let left = View::rows(&left[of.start * a.columns..], of.len(), a.columns);
+                math::product(out, row_step, left, right, into);
+            }
+            (RowData::Half(left), ColumnData::Half(panels)) => {
+                let of_row = a.columns.div_ceil(2);
+                let left = &left[of.start * of_row..of.end * of_row];
+                half::product(out, row_step, left, panels, columns, into);
+            }
+            (RowData::Bytes(left), ColumnData::Bytes(panels)) => {
+                bytes::product(out, row_step, (left, of), panels, columns, into);
+            }
+            _ => panic!("{:?} times {:?}", a.form, self.form),
         }
-        let all = match self.by_columns {
-            true => View::rows(&self.plain, self.columns, self.rows).transposed(),
-            false => View::rows(&self.plain, self.rows, self.columns),
-        };
-        let right = View { columns: columns.len(), ..all.part(0, columns.start) };
-        math::product(out, row_step, a.view(&of), right, into);
     }
 }
 
@@ -165,14 +236,14 @@ mod tests {
     }
 
     /// Parts of a product, put and taken in pieces, are those of the whole.
-    fn check(half: bool, inner: usize, by_columns: bool) {
+    fn check(form: Form, inner: usize, by_columns: bool) {
         let (outer, count) = (70, 9);
         let (a, b) = (numbers(count * inner), numbers((inner + 3) * (outer + 3)));
-        let mut rows = Rows::new(half);
+        let mut rows = Rows::new(form);
         rows.shape(count, inner);
         rows.put(0, 0, 8, (&a, inner));
         rows.put(0, 8, inner - 8, (&a[8..], inner));
-        let mut columns = Columns::new(half);
+        let mut columns = Columns::new(form);
         // First another matrix, of which nothing stays.
         columns.take((&numbers(5000), 50), 50, !by_columns);
         // Rows of the matrix, or its columns, are three numbers apart.
@@ -197,14 +268,14 @@ mod tests {
 
     #[test]
     fn products_of_parts_are_right() {
-        for half in [false, true] {
-            if half && !half::is_here() {
+        for form in [Form::Plain, Form::Half] {
+            if form == Form::Half && !half::is_here() {
                 eprintln!("skipped: this CPU does not multiply bf16");
                 continue;
             }
             for inner in [20, 21] {
-                check(half, inner, true);
-                check(half, inner, false);
+                check(form, inner, true);
+                check(form, inner, false);
             }
         }
     }

@@ -1,0 +1,331 @@
+//! Products of matrices in bytes, with a scale for each 64 values on both sides and sums in whole numbers, for CPUs that
+//! multiply bytes. Knows nothing of transformers.
+//!
+//! One instruction multiplies and adds four times as many bytes as f32s. Values of the left matrix become numbers without a
+//! sign, shifted by half of their range, as the instructions want them; what the shift adds is taken off the sums again
+//! where they begin.
+
+use super::half::PANEL;
+use super::math::{Into, greatest_size, with_vectors};
+use super::pages;
+use std::ops::Range;
+
+/// Values that share a scale: a head's.
+pub(super) const GROUP: usize = 64;
+const QUAD: usize = 4;
+const QUADS: usize = GROUP / QUAD;
+
+/// With which instructions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// AVX-512 with VNNI.
+    Wide,
+    /// AVX-VNNI: CPUs of Intel without AVX-512, from Alder Lake and N100 on.
+    Narrow,
+    /// AVX2. It adds pairs in 16 bits: the left values get seven bits, so that nothing is lost.
+    Pairs,
+}
+
+/// The best this CPU has; None where it has none.
+pub fn way() -> Option<Way> {
+    [Way::Wide, Way::Narrow, Way::Pairs].into_iter().find(|way| way.is_here())
+}
+
+impl Way {
+    /// Whether this CPU can go it.
+    fn is_here(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return match self {
+            Way::Wide => is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni"),
+            Way::Narrow => {
+                Way::Pairs.is_here() && (is_x86_feature_detected!("avxvnni") || has_narrow_of_avx512())
+            }
+            Way::Pairs => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+        };
+        #[cfg(not(target_arch = "x86_64"))]
+        false
+    }
+
+    /// The greatest value of the left matrix as a byte, before the shift.
+    fn most(self) -> u8 {
+        match self {
+            Way::Wide | Way::Narrow => 127,
+            Way::Pairs => 63,
+        }
+    }
+
+    fn shift(self) -> u8 {
+        self.most() + 1
+    }
+}
+
+/// Whether the instructions of [`Way::Narrow`] are here as AVX-512 has them: where they can be tried, but not needed.
+#[cfg(target_arch = "x86_64")]
+fn has_narrow_of_avx512() -> bool {
+    is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512vnni")
+}
+
+/// A left matrix; its rows are whole groups.
+pub(super) struct Left {
+    way: Way,
+    bytes: Vec<u8>,
+    scales: Vec<f32>,
+    columns: usize,
+}
+
+/// A right matrix in panels of [`PANEL`] columns: for each four rows of a group, four values a column.
+pub(super) struct Panels {
+    way: Way,
+    quads: Vec<u32>,
+    /// Of each group of each column, and where its sums begin.
+    scales: Vec<f32>,
+    starts: Vec<i32>,
+    rows: usize,
+    columns: usize,
+}
+
+impl Left {
+    pub fn new(way: Way) -> Left {
+        Left { way, bytes: Vec::new(), scales: Vec::new(), columns: 0 }
+    }
+
+    /// Becomes a matrix of that shape; what is in it then is of no use.
+    pub fn shape(&mut self, rows: usize, columns: usize) {
+        assert!(columns.is_multiple_of(GROUP), "whole groups");
+        self.columns = columns;
+        self.bytes.resize(rows * columns, 0);
+        self.scales.resize(rows * columns / GROUP, 0.0);
+    }
+
+    /// Puts rows of `width` numbers, which begin `step` apart, in place, from that row and column on: whole groups.
+    pub fn put(&mut self, (row, column): (usize, usize), width: usize, from: (&[f32], usize)) {
+        debug_assert!(column.is_multiple_of(GROUP) && width.is_multiple_of(GROUP));
+        let (numbers, step) = from;
+        let bytes = self.bytes[row * self.columns + column..].chunks_mut(self.columns);
+        let (of_row, most, shift) = (self.columns / GROUP, self.way.most(), self.way.shift());
+        let scales = self.scales[row * of_row + column / GROUP..].chunks_mut(of_row);
+        with_vectors(
+            #[inline(always)]
+            || {
+                for ((bytes, scales), row) in bytes.zip(scales).zip(numbers.chunks(step)) {
+                    let groups = row[..width].as_chunks::<GROUP>().0;
+                    for ((to, scale), group) in
+                        bytes.as_chunks_mut::<GROUP>().0.iter_mut().zip(scales).zip(groups)
+                    {
+                        *scale = shrink(group, most, shift, to);
+                    }
+                }
+            },
+        );
+    }
+}
+
+/// Values as bytes from `shift - most` to `shift + most`; gives what a step of one is worth.
+#[inline(always)]
+fn shrink(group: &[f32; GROUP], most: u8, shift: u8, to: &mut [u8; GROUP]) -> f32 {
+    /// Adding this rounds to a whole number and leaves it in the lowest bits.
+    const ROUND: f32 = 12_582_912.0;
+    let size = greatest_size(group);
+    let steps = if size > 0.0 { f32::from(most) / size } else { 0.0 };
+    let middle = ROUND + f32::from(shift);
+    for (to, value) in to.iter_mut().zip(group) {
+        *to = (value * steps + middle).to_bits() as u8;
+    }
+    size / f32::from(most)
+}
+
+impl Panels {
+    pub fn new(way: Way) -> Panels {
+        Panels { way, quads: Vec::new(), scales: Vec::new(), starts: Vec::new(), rows: 0, columns: 0 }
+    }
+
+    /// Becomes a matrix of that shape, all zero.
+    pub fn shape(&mut self, rows: usize, columns: usize) {
+        assert!(rows.is_multiple_of(GROUP), "whole groups");
+        (self.rows, self.columns) = (rows, columns);
+        let groups = columns.div_ceil(PANEL) * rows / GROUP;
+        self.quads.clear();
+        pages::resize(&mut self.quads, groups * QUADS * PANEL, 0);
+        self.scales.clear();
+        self.scales.resize(groups * PANEL, 0.0);
+        self.starts.clear();
+        self.starts.resize(groups * PANEL, 0);
+    }
+
+    /// Puts columns, which begin `step` apart and lie in one piece, in place from that one on.
+    pub fn put_columns(&mut self, first: usize, (data, step): (&[f32], usize)) {
+        let (groups, shift) = (self.rows / GROUP, i32::from(self.way.shift()));
+        with_vectors(
+            #[inline(always)]
+            || {
+                let mut bytes = [0; GROUP];
+                for (column, data) in (first..self.columns).zip(data.chunks(step)) {
+                    let at = column / PANEL * groups;
+                    for (group, data) in data[..self.rows].as_chunks::<GROUP>().0.iter().enumerate() {
+                        let place = (at + group) * PANEL + column % PANEL;
+                        self.scales[place] = shrink(data, 127, 0, &mut bytes);
+                        let sum: i32 = bytes.iter().map(|b| i32::from(*b as i8)).sum();
+                        self.starts[place] = -shift * sum;
+                        let quads = &mut self.quads[(at + group) * QUADS * PANEL + column % PANEL..];
+                        for (to, quad) in quads.iter_mut().step_by(PANEL).zip(bytes.as_chunks::<QUAD>().0) {
+                            *to = u32::from_le_bytes(*quad);
+                        }
+                    }
+                }
+            },
+        );
+    }
+}
+
+/// As [`super::math::product`], of some rows with those columns of a right matrix in panels; the first begins a panel.
+///
+/// Panics where that does, and on a CPU that lacks the way.
+pub(super) fn product(
+    out: &mut [f32],
+    row_step: usize,
+    (a, of): (&Left, Range<usize>),
+    b: &Panels,
+    columns: Range<usize>,
+    into: Into,
+) {
+    assert!(a.way == b.way && a.way.is_here(), "a CPU that can go the way");
+    assert!(
+        a.columns == b.rows && !of.is_empty() && of.end * a.columns <= a.bytes.len(),
+        "matrices that fit"
+    );
+    assert!(
+        columns.start.is_multiple_of(PANEL) && columns.end <= b.columns && !columns.is_empty(),
+        "columns of it"
+    );
+    assert!(
+        (of.len() - 1) * row_step + columns.len() <= out.len() && columns.len() <= row_step,
+        "room for the product"
+    );
+    #[cfg(target_arch = "x86_64")]
+    for first in columns.clone().step_by(PANEL) {
+        let groups = b.rows / GROUP;
+        let at = first / PANEL * groups * PANEL;
+        let of = kernels::Of {
+            left: &a.bytes[of.start * a.columns..of.end * a.columns],
+            left_scales: &a.scales[of.start * groups..of.end * groups],
+            quads: &b.quads[at * QUADS..][..groups * QUADS * PANEL],
+            scales: &b.scales[at..][..groups * PANEL],
+            starts: &b.starts[at..][..groups * PANEL],
+            row_step,
+            columns: PANEL.min(columns.end - first),
+            added: into == Into::Added,
+        };
+        let out = &mut out[first - columns.start..];
+        // SAFETY: the CPU has what the functions are compiled for; the sizes were asserted above.
+        unsafe {
+            match a.way {
+                Way::Wide => kernels::wide(&of, out),
+                Way::Narrow if has_narrow_of_avx512() => kernels::narrow_of_avx512(&of, out),
+                Way::Narrow => kernels::narrow(&of, out),
+                Way::Pairs => kernels::pairs(&of, out),
+            }
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = into;
+}
+
+#[cfg(target_arch = "x86_64")]
+#[path = "bytes_x86.rs"]
+mod kernels;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matrix(rows: usize, columns: usize, seed: u32) -> Vec<f32> {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        };
+        // Some values are far greater than the others, as they are in a transformer.
+        (0..rows * columns).map(|i| if i % 97 == 0 { 20.0 * next() } else { next() }).collect()
+    }
+
+    /// What a group becomes: whole numbers, and what one of them is worth.
+    fn shrunk(group: &[f32], most: u8) -> (Vec<f64>, f64) {
+        let mut bytes = [0; GROUP];
+        let shift = most + 1;
+        let scale = shrink(group.try_into().unwrap(), most, shift, &mut bytes);
+        let whole = bytes.iter().map(|b| f64::from(*b) - f64::from(shift)).collect::<Vec<_>>();
+        for (whole, value) in whole.iter().zip(group) {
+            assert!((whole * f64::from(scale) - f64::from(*value)).abs() <= 0.501 * f64::from(scale));
+        }
+        (whole, f64::from(scale))
+    }
+
+    /// Compares with sums of the rounded values, in f64.
+    fn check(way: Way, rows: usize, inner: usize, columns: usize) {
+        if !way.is_here() {
+            eprintln!("skipped: this CPU lacks {way:?}");
+            return;
+        }
+        let (a, b) = (matrix(rows + 2, inner, 1), matrix(columns, inner, 2));
+        let (mut left, mut panels) = (Left::new(way), Panels::new(way));
+        left.shape(rows + 2, inner);
+        left.put((0, 0), GROUP, (&a, inner));
+        left.put((0, GROUP), inner - GROUP, (&a[GROUP..], inner));
+        panels.shape(inner, columns);
+        panels.put_columns(0, (&b[..5 * inner], inner));
+        panels.put_columns(5, (&b[5 * inner..], inner));
+        let step = columns + 3;
+        let mut out = vec![5.0; rows * step];
+        product(&mut out, step, (&left, 2..rows + 2), &panels, 0..columns, Into::Instead);
+        product(&mut out, step, (&left, 2..rows + 2), &panels, 0..columns, Into::Added);
+        for row in 0..rows {
+            for column in 0..columns {
+                let (a, b) = (&a[(row + 2) * inner..][..inner], &b[column * inner..][..inner]);
+                let groups = a.chunks(GROUP).zip(b.chunks(GROUP));
+                let expected: f64 = groups
+                    .map(|(a, b)| {
+                        let ((a, by), (b, times)) = (shrunk(a, way.most()), shrunk(b, 127));
+                        2.0 * by * times * a.iter().zip(&b).map(|(a, b)| a * b).sum::<f64>()
+                    })
+                    .sum();
+                let got = f64::from(out[row * step + column]);
+                assert!((got - expected).abs() < 1e-3, "{way:?} {row} {column}: {got}, {expected} expected");
+            }
+            // What lies between the rows is not touched.
+            assert!(out[row * step + columns..(row + 1) * step].iter().all(|v| *v == 5.0));
+        }
+    }
+
+    #[test]
+    fn products_of_all_shapes_are_right() {
+        for way in [Way::Wide, Way::Narrow, Way::Pairs] {
+            check(way, 12, 128, 32);
+            check(way, 17, 192, 70);
+            check(way, 1, 128, 6);
+            check(way, 40, 512, 100);
+        }
+    }
+
+    #[test]
+    fn the_greatest_values_do_not_overflow() {
+        let way = Way::Pairs;
+        if !way.is_here() {
+            eprintln!("skipped: this CPU lacks {way:?}");
+            return;
+        }
+        let (mut left, mut panels) = (Left::new(way), Panels::new(way));
+        left.shape(1, GROUP);
+        left.put((0, 0), GROUP, (&[1.0; GROUP], GROUP));
+        panels.shape(GROUP, 2);
+        panels.put_columns(0, (&[1.0; GROUP], GROUP));
+        panels.put_columns(1, (&[-1.0; GROUP], GROUP));
+        let mut out = [0.0; 2];
+        product(&mut out, 2, (&left, 0..1), &panels, 0..2, Into::Instead);
+        assert_eq!(out, [64.0, -64.0]);
+    }
+
+    #[test]
+    fn nothing_becomes_nothing() {
+        assert_eq!(shrunk(&[0.0; GROUP], 127), (vec![0.0; GROUP], 0.0));
+    }
+}
