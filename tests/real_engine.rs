@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use transcriptord::engine::whisper::{Cpp, Place, Whisper};
-use transcriptord::engine::{Ask, Beside, Context, Engine, Error, Heard, Kernels, Part, Session, Sound};
+use transcriptord::engine::{
+    Ask, Beside, Context, Engine, Error, Heard, Kernels, LanguageOdds, Part, Session, Sound,
+};
 use transcriptord::job::Task;
 use transcriptord::language::Language;
 use transcriptord::model;
@@ -183,6 +185,34 @@ fn our_decoder_tells_languages_and_cuts_prompts_as_that_of_whisper_cpp_does() {
     assert!((odds.0[0].1 - others.0[0].1).abs() < 0.01, "{:?} {:?}", odds.0[0], others.0[0]);
     let long = "Frodo Baggins's ring, 1954: it's one of 20 -- isn't it?  Yes. ".repeat(60);
     assert_eq!(ours.fitting(&long), theirs.fitting(&long));
+}
+
+#[test]
+fn a_foreign_part_of_a_sound_is_told_without_encoding_it_again() {
+    let Some(real) = Real::new() else { return };
+    let speech = std::env::var_os("TRANSCRIPTORD_TEST_SPEECH").map(PathBuf::from).unwrap();
+    let of = |name: &str, seconds: usize| {
+        let wav = hound::WavReader::open(speech.join(name)).unwrap();
+        let samples = wav.into_samples::<i16>().map(|s| f32::from(s.unwrap()) / 32_768.0);
+        samples.take(seconds * 16_000).collect::<Vec<f32>>()
+    };
+    let (mut samples, mut parts) = (Vec::new(), Vec::new());
+    for name in ["en_demo.wav", "fr_prompts.wav", "en_echo.wav"] {
+        let start = samples.len() as i64;
+        samples.extend(of(name, 5));
+        parts.push(start..samples.len() as i64);
+        samples.extend([0.0; 8_000]);
+    }
+    let sound = Sound { samples: &samples, speech: &parts };
+    let mut session = real.ours().session().unwrap();
+    let odds = session.detect_parts(sound, &parts).unwrap();
+    let english = |odds: &LanguageOdds| odds.0.iter().find(|(l, _)| *l == Language::ENGLISH).unwrap().1;
+    let english: Vec<f32> = odds.iter().map(english).collect();
+    assert!(english[0] > 0.05 && english[1] < 0.05 && english[2] > 0.05, "{english:?}");
+    // The whole is told as if nothing had been asked of its parts.
+    let whole = session.detect(sound).unwrap();
+    assert_eq!(whole, real.ours().session().unwrap().detect(sound).unwrap());
+    assert!(session.detect_parts(sound, &[]).unwrap().is_empty());
 }
 
 #[test]

@@ -170,6 +170,15 @@ pub trait Session: Send {
     /// Tells the language of the samples.
     fn detect(&mut self, sound: Sound<'_>) -> Result<LanguageOdds, Error>;
 
+    /// Tells the language of each of some parts of the samples.
+    fn detect_parts(&mut self, sound: Sound<'_>, parts: &[Range<i64>]) -> Result<Vec<LanguageOdds>, Error> {
+        let of = |part: &Range<i64>| {
+            let end = (part.end.max(0) as usize).min(sound.samples.len());
+            &sound.samples[(part.start.max(0) as usize).min(end)..end]
+        };
+        parts.iter().map(|part| self.detect(Sound { samples: of(part), speech: &[] })).collect()
+    }
+
     /// As much of the end of a prompt as there is room for, in whole words.
     fn fitting<'p>(&self, prompt: &'p str) -> &'p str {
         prompt

@@ -3,7 +3,7 @@
 
 use super::decoder::search::{Found, Search, in_line};
 use super::decoder::vocabulary::Vocabulary;
-use super::decoder::{Decoder, Desk, Rules, Said as Nodes, Sound as Attended};
+use super::decoder::{Decoder, Desk, Next, Rules, Said as Nodes, Sound as Attended};
 use super::encoder::{self, Encoder};
 use super::mel::Mel;
 use super::pass::{Decoded, PER_MS, Pass, able, context, most_tokens, passes, positions};
@@ -13,12 +13,16 @@ use super::{Ask, Error, Heard, LanguageOdds, Part, Session, Sound, pages, prompt
 use crate::job::Task;
 use crate::language::Language;
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Searches that went beside others and are kept: those of a window and of its tails, looked at with and without a prompt.
 const KEPT: usize = 10;
+
+/// Samples of a position of the encoder.
+const POSITION: i64 = 20 * PER_MS;
 
 /// What all sessions of a model share.
 pub struct Model {
@@ -197,16 +201,46 @@ impl Session for Own {
         }
         let never = AtomicBool::new(false);
         self.encode(sound.samples, positions(sound.samples.len()), &never)?;
-        let logits = self.opinion(&[vocabulary.start]);
-        let first = vocabulary.start as usize + 1;
-        let mut odds = logits[first..first + vocabulary.languages as usize].to_vec();
-        let all = odds.len();
-        encoder::math::soft_max(&mut odds, all, 1.0);
-        let known = odds.iter().enumerate().filter_map(|(id, p)| Some((language_of(id)?, *p)));
-        let mut known: Vec<(Language, f32)> = known.collect();
-        known.sort_by(|a, b| b.1.total_cmp(&a.1));
-        Ok(LanguageOdds(known))
+        Ok(odds(&self.opinion(&[vocabulary.start]), vocabulary))
     }
+
+    /// The sound is encoded once, and each part told by what the decoder hears when it attends to nothing else.
+    fn detect_parts(&mut self, sound: Sound<'_>, parts: &[Range<i64>]) -> Result<Vec<LanguageOdds>, Error> {
+        let model = self.model.clone();
+        let vocabulary = &model.decoder.vocabulary;
+        if !vocabulary.is_multilingual() || parts.is_empty() {
+            return parts.iter().map(|_| self.detect(sound)).collect();
+        }
+        let all = positions(sound.samples.len());
+        self.encode(sound.samples, all, &AtomicBool::new(false))?;
+        let at = |sample: i64| (sample / POSITION) as usize;
+        let place = |part: &Range<i64>| {
+            let start = at(part.start).min(all - 1);
+            start..at(part.end).clamp(start + 1, all)
+        };
+        self.attended.attend_to(parts.iter().map(place).collect());
+        let next: Vec<Next> =
+            parts.iter().map(|_| Next { token: vocabulary.start, path: Vec::new() }).collect();
+        let wanted: Vec<usize> = (0..next.len()).collect();
+        let mut logits = Vec::new();
+        self.nodes.clear();
+        let (nodes, desk) = (&mut self.nodes, &mut self.desk);
+        model.decoder.step(&self.attended, nodes, &next, &wanted, desk, &mut logits);
+        self.attended.attend_to(Vec::new());
+        Ok(logits.chunks_exact(logits.len() / next.len()).map(|row| odds(row, vocabulary)).collect())
+    }
+}
+
+/// The odds of the languages, of what is thought of every token behind the first.
+fn odds(logits: &[f32], vocabulary: &Vocabulary) -> LanguageOdds {
+    let first = vocabulary.start as usize + 1;
+    let mut odds = logits[first..first + vocabulary.languages as usize].to_vec();
+    let all = odds.len();
+    encoder::math::soft_max(&mut odds, all, 1.0);
+    let known = odds.iter().enumerate().filter_map(|(id, p)| Some((language_of(id)?, *p)));
+    let mut known: Vec<(Language, f32)> = known.collect();
+    known.sort_by(|a, b| b.1.total_cmp(&a.1));
+    LanguageOdds(known)
 }
 
 /// The segments between the time stamps.

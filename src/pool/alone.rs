@@ -24,7 +24,7 @@ const SPOKEN: f32 = 0.1;
 const BELIEVED_OF_SPOKEN: f32 = -0.8;
 /// Below that, down to here, when another decoding says so much the same.
 const SAID_TWICE: f32 = -1.0;
-const AGREED: f32 = 0.6;
+pub(super) const AGREED: f32 = 0.6;
 
 /// What was heard in a stretch.
 pub(super) struct Alone {

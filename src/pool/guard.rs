@@ -15,6 +15,8 @@ const FASTEST: f32 = 7.5;
 const LOOP_WORDS: usize = 5;
 const LOOP_TIMES: usize = 4;
 const LOOP_TIMES_ALONE: usize = 7;
+/// So much surer must a decoding be for each part without words that the other has words for.
+const GAP: f32 = 0.1;
 /// A stock phrase is believed when the decoder is as sure as this.
 const SURE: f32 = -0.15;
 
@@ -68,8 +70,9 @@ pub fn doubt(heard: &Heard, speech_ms: i64) -> Option<Doubt> {
     }
 }
 
-/// The better of two decodings of one window: the one with less to doubt, then the surer one.
-pub fn better(first: Heard, second: Heard, speech_ms: i64) -> Heard {
+/// The better of two decodings of one window, and the other: the one with less to doubt, then the surer one. `gaps` is how
+/// many parts of the window each leaves without words.
+pub fn better(first: Heard, second: Heard, speech_ms: i64, gaps: [usize; 2]) -> (Heard, Heard) {
     let standing = |heard: &Heard| match doubt(heard, speech_ms) {
         None => 0,
         Some(Doubt::Unsure) => 0,
@@ -79,7 +82,9 @@ pub fn better(first: Heard, second: Heard, speech_ms: i64) -> Heard {
     let (a, b) = (standing(&first), standing(&second));
     // Words that the second way lost were not there, or not heard: where nothing is doubtful, more words win.
     let lost = a == 0 && second.words.len() * 3 < first.words.len() * 2;
-    if b < a || (a == b && !lost && second.avg_logprob > first.avg_logprob) { second } else { first }
+    let [first_sure, second_sure] =
+        [(&first, gaps[0]), (&second, gaps[1])].map(|(heard, gaps)| heard.avg_logprob - GAP * gaps as f32);
+    if b < a || (a == b && !lost && second_sure > first_sure) { (second, first) } else { (first, second) }
 }
 
 /// Takes out what nobody said: humming, stock phrases, and the repeats of a loop.
@@ -246,10 +251,14 @@ mod tests {
     fn of_two_decodings_the_one_without_a_loop_wins_then_the_surer() {
         let looped = heard("no no no no no no no no", -0.05);
         let sure = heard("no way out", -0.3);
-        assert_eq!(better(looped.clone(), sure.clone(), 3_000), sure);
+        let better =
+            |first: &Heard, second: &Heard, gaps| better(first.clone(), second.clone(), 3_000, gaps).0;
+        assert_eq!(better(&looped, &sure, [0, 0]), sure);
         let surer = heard("no way home", -0.1);
-        assert_eq!(better(sure.clone(), surer.clone(), 3_000), surer);
+        assert_eq!(better(&sure, &surer, [0, 0]), surer);
+        assert_eq!(better(&sure, &surer, [0, 1]), surer);
+        assert_eq!(better(&sure, &surer, [0, 3]), sure);
         let shorter = heard("no", -0.01);
-        assert_eq!(better(sure.clone(), shorter, 3_000), sure);
+        assert_eq!(better(&sure, &shorter, [0, 0]), sure);
     }
 }

@@ -1,9 +1,11 @@
 //! One window from sound to words of the film: decoded, doubted, decoded again where something is missing, put in
 //! its place. Knows nothing of threads, queues or models.
 
+use super::alone::{self, AGREED, FEW, agreement};
 use super::guard::{self, Doubt};
+use super::islands::{self, Looked};
 use super::reader::Window;
-use super::{alone, echo, islands, unheard, words};
+use super::{echo, unheard, words};
 use crate::audio::PER_MS;
 use crate::engine::{Ask, Beside, Context, Error, Heard, Session, Sound};
 use crate::job::{Preset, Task};
@@ -21,6 +23,8 @@ const SLACK_MS: i64 = 200;
 /// words. A breath after the last word is half a second long, and decoded alone it becomes "Yeah."
 const MISSED_WHOLE_MS: i64 = 450;
 const MISSED_BESIDE_MS: i64 = 1_100;
+/// And what is parted by less is decoded together.
+const BREATH_MS: i64 = 550;
 /// Of a sound that is shorter the encoder sees little of what it was trained with: 10 s.
 const SHORT: usize = 160_000;
 /// Stretches a window that are tried.
@@ -68,12 +72,16 @@ pub fn hear(
         ask.language = language_of(session, sound.samples, ask.language)?;
     }
     let ask = &ask;
+    let mut looked = Looked { sound, speech: &window.speech, spoken, strangers: &[], other: &[] };
+    let strangers = looked.strangers(session, ask.language)?;
+    looked.strangers = &strangers;
     // Of a translation the decoder is never sure, and beams make it no better (measured in four languages).
     let worth_it = preset != Preset::Fast && ask.task == Task::Transcribe;
     // A second look at a short sound is often one over more context.
     let beside =
         (worth_it && sound.samples.len() >= SHORT).then_some(Beside { beams: CAREFUL_BEAM, below: SURE });
     let mut heard = look(session, sound, &Ask { beside, ..ask.clone() }, stop)?;
+    let mut other = Vec::new();
     let doubt = guard::doubt(&heard, speech_ms);
     let again = match doubt {
         None => worth_it && !heard.words.is_empty() && heard.avg_logprob < SURE,
@@ -94,15 +102,18 @@ pub fn hear(
         let beam = if same { 1 } else { CAREFUL_BEAM };
         let careful = Ask { beam, context, prompt, ..ask.clone() };
         let second = look(session, sound, &careful, stop)?;
-        heard = guard::better(heard, second, speech_ms);
+        let gaps = [&heard, &second].map(|heard| looked.gaps(&heard.words, ask.language));
+        let (better, worse) = guard::better(heard, second, speech_ms, gaps);
+        (heard, other) = (better, worse.words);
     }
+    looked.other = &other;
     heard = guard::purge(heard, speech_ms);
-    let (mut heard, alone) = islands::hear(session, sound, &window.speech, heard, ask, spoken, stop)?;
+    let (mut heard, alone) = islands::hear(session, looked, heard, ask, stop)?;
     let is_new = |s: &Range<i64>| !alone.iter().any(|a| a.start <= s.start && s.end <= a.end);
     let careful = Ask { beam: CAREFUL_BEAM, ..ask.clone() };
     for stretch in missed(&heard.words, &speech).into_iter().filter(is_new).take(STRETCHES) {
         let found = alone::hear(session, sound, &stretch, &careful, stop)?;
-        if found.believed {
+        if found.believed || was_said(&found.words, &other) {
             insert(&mut heard.words, found.words);
         }
     }
@@ -152,7 +163,15 @@ pub(super) fn language_of(
     })
 }
 
-/// Stretches of speech, in samples, that no word covers.
+/// Whether words that are not believed by themselves are what another look had in their place: two that hear the same.
+fn was_said(words: &[Word], other: &[Word]) -> bool {
+    let (Some(first), Some(last)) = (words.first(), words.last()) else { return false };
+    let (from, to) = (first.start_ms - SLACK_MS, last.end_ms + SLACK_MS);
+    let there: Vec<Word> = other.iter().filter(|w| w.end_ms > from && w.start_ms < to).cloned().collect();
+    words.len() >= FEW && agreement(words, &there) >= AGREED && !guard::is_stock(words)
+}
+
+/// Stretches of speech, in samples, that no word covers; what only a breath parts is one.
 fn missed(words: &[Word], speech: &[Range<i64>]) -> Vec<Range<i64>> {
     let mut out = Vec::new();
     for stretch in speech {
@@ -170,6 +189,14 @@ fn missed(words: &[Word], speech: &[Range<i64>]) -> Vec<Range<i64>> {
             out.push(from * PER_MS..end * PER_MS);
         }
     }
+    out.dedup_by(|next, last| {
+        let is_one = next.start - last.end < BREATH_MS * PER_MS
+            && !words.iter().any(|w| w.end_ms > last.end / PER_MS && w.start_ms < next.start / PER_MS);
+        if is_one {
+            last.end = next.end;
+        }
+        is_one
+    });
     out
 }
 
@@ -216,6 +243,23 @@ mod tests {
         check(&[(2_000, 2_500)], &[(0, 2_600)], &[(0, 1_800)]);
         check(&[(0, 500), (3_000, 3_500)], &[(0, 3_600)], &[(700, 2_800)]);
         check(&[(0, 500)], &[(0, 1_900)], &[(700, 1_900)]);
+        // What a breath parts is one, unless a word stands there.
+        check(&[], &[(0, 1_000), (1_400, 2_400)], &[(0, 2_400)]);
+        check(&[(1_050, 1_350)], &[(0, 850), (1_550, 2_400)], &[(0, 850), (1_550, 2_400)]);
+    }
+
+    #[test]
+    fn what_two_looks_heard_was_said() {
+        let sentence = |texts: [&str; 4], from: i64| {
+            let word = |(i, text): (i64, &&str)| word(text, from + i * 300, from + i * 300 + 250);
+            (0..).zip(&texts).map(word).collect::<Vec<_>>()
+        };
+        let found = sentence(["You", "can", "call", "me."], 1_000);
+        assert!(was_said(&found, &sentence(["you", "can", "call", "him"], 1_100)));
+        assert!(!was_said(&found, &sentence(["I", "beg", "your", "pardon"], 1_100)));
+        assert!(!was_said(&found, &sentence(["you", "can", "call", "me"], 5_000)));
+        assert!(!was_said(&found[..2], &found));
+        assert!(!was_said(&[], &found));
     }
 
     #[test]

@@ -5,13 +5,14 @@
 //! speech and the speech behind it, write a foreign line in the language of its neighbours, or leave out a quiet voice
 //! behind a loud one. That shows: too few letters for the time, too many beside a part without any, or improbable words.
 
-use super::alone::{self, Alone};
+use super::alone::{self, Alone, agreement};
 use super::guard;
 use super::hear::{CAREFUL_BEAM, Spoken, language_of};
 use super::words::ends_sentence;
 use crate::audio::PER_MS;
 use crate::audio::windows::Span;
-use crate::engine::{Ask, Error, Heard, Session, Sound};
+use crate::engine::{Ask, Error, Heard, LanguageOdds, Session, Sound};
+use crate::language::Language;
 use crate::subtitle::Word;
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
@@ -28,6 +29,12 @@ const RATED_MS: i64 = 800;
 const UNSURE: f32 = -0.4;
 /// And less speech than this tells no language.
 const TELLING_MS: i64 = 1_500;
+/// So much more of one look than of the other in a third decides against it.
+const TWICE: f32 = 0.2;
+/// Words at a seam that may stand on both sides of it.
+const SEAM: usize = 4;
+/// Odds of the window's language below which a part may be in another.
+const STRANGE: f32 = 0.05;
 /// Words of a part that are found again in what its neighbours say by themselves were theirs.
 const THEIRS: f32 = 0.6;
 
@@ -50,57 +57,192 @@ enum Why {
     Linked,
     /// Without words, beside one whose words may be its own.
     Empty,
+    /// In another language than the window, as it seems.
+    Foreign,
+}
+
+/// A window as it was looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Looked<'a> {
+    pub sound: Sound<'a>,
+    /// In samples of the film; `sound.speech` has the same in samples of the window.
+    pub speech: &'a [Span],
+    pub spoken: Spoken,
+    /// Which parts seem to be in another language than the window ([`Looked::strangers`]).
+    pub strangers: &'a [bool],
+    /// What another look at it gave, which was not better.
+    pub other: &'a [Word],
+}
+
+impl Looked<'_> {
+    /// The words of the window, parted.
+    fn parted(&self, words: Vec<Word>) -> Vec<Island> {
+        split(words, self.sound.speech, self.speech)
+    }
+
+    /// Which parts seem to be in another language, where that may be: Whisper writes them in the window's, and is sure of it.
+    pub fn strangers(&self, session: &mut dyn Session, language: Language) -> Result<Vec<bool>, Error> {
+        let islands = self.parted(Vec::new());
+        if self.spoken == Spoken::Told || islands.len() < 2 {
+            return Ok(vec![false; islands.len()]);
+        }
+        let places: Vec<Range<i64>> = islands.iter().map(|island| island.place.clone()).collect();
+        let odds = session.detect_parts(self.sound, &places)?;
+        let is_strange = |(odds, island): (LanguageOdds, &Island)| {
+            let usual = odds.0.iter().find(|(l, _)| *l == language).map_or(0.0, |(_, p)| *p);
+            island.spoken_ms >= TELLING_MS && usual < STRANGE
+        };
+        Ok(odds.into_iter().zip(&islands).map(is_strange).collect())
+    }
+
+    /// How many parts would have no words, or too few for their time.
+    pub fn gaps(&self, words: &[Word], language: Language) -> usize {
+        let islands = self.parted(words.to_vec());
+        islands.iter().filter(|island| island.words.is_empty() || is_slow(island, scale(language))).count()
+    }
+
+    /// Hears a part by itself, in the language that it is found to be in where that is asked for, or where what is heard
+    /// in the window's makes no sense. Gives the language too; nothing where the window was right about it.
+    fn hear_alone(
+        &self,
+        session: &mut dyn Session,
+        island: &Island,
+        why: Why,
+        ask: &Ask,
+        stop: &AtomicBool,
+    ) -> Result<Option<(Alone, Language)>, Error> {
+        let mut ask = ask.clone();
+        let tells = self.spoken == Spoken::Found && island.spoken_ms >= TELLING_MS;
+        let (samples, _) = alone::cut(self.sound, &island.place);
+        if tells && matches!(why, Why::Unsure | Why::Foreign) {
+            let found = language_of(session, samples, ask.language)?;
+            if why == Why::Foreign && found == ask.language {
+                return Ok(None);
+            }
+            ask.language = found;
+        }
+        if why != Why::Linked {
+            ask.beam = CAREFUL_BEAM;
+        }
+        let alone = alone::hear(session, self.sound, &island.place, &ask, stop)?;
+        if alone.believed || !tells || why == Why::Unsure {
+            return Ok(Some((alone, ask.language)));
+        }
+        let language = language_of(session, samples, ask.language)?;
+        if language != ask.language {
+            let ask = Ask { language, beam: CAREFUL_BEAM, ..ask };
+            let foreign = alone::hear(session, self.sound, &island.place, &ask, stop)?;
+            if foreign.believed {
+                return Ok(Some((foreign, language)));
+            }
+        }
+        Ok(Some((alone, ask.language)))
+    }
 }
 
 /// Looks at the parts of a window, hears those again whose words do not fit, and puts what is better in place. Gives the
 /// places of those parts too, in samples of the window: there is nothing more to be heard in them.
 ///
-/// `speech` is the window's in samples of the film, `sound.speech` the same in samples of the window; the words' times
-/// are the window's.
+/// The words' times are the window's.
 pub(super) fn hear(
     session: &mut dyn Session,
-    sound: Sound<'_>,
-    speech: &[Span],
+    looked: Looked<'_>,
     heard: Heard,
     ask: &Ask,
-    spoken: Spoken,
     stop: &AtomicBool,
 ) -> Result<(Heard, Vec<Range<i64>>), Error> {
-    let islands = split(heard.words.clone(), sound.speech, speech);
-    let why = doubts(&islands, ask.language.is_unspaced());
+    let islands = looked.parted(heard.words.clone());
+    let mut why = doubts(&islands, scale(ask.language));
+    for (why, strange) in why.iter_mut().zip(looked.strangers) {
+        if *strange && matches!(why, None | Some(Why::Linked)) {
+            *why = Some(Why::Foreign);
+        }
+    }
     if islands.len() < 2 || why.iter().all(Option::is_none) {
         return Ok((heard, Vec::new()));
     }
     let mut again: Vec<Option<Alone>> = Vec::with_capacity(islands.len());
-    for (island, why) in islands.iter().zip(&why) {
-        again.push(match why {
-            None => None,
-            Some(why) => {
-                let mut ask = ask.clone();
-                if *why == Why::Unsure && spoken == Spoken::Found && island.spoken_ms >= TELLING_MS {
-                    let (samples, _) = alone::cut(sound, &island.place);
-                    ask.language = language_of(session, samples, ask.language)?;
-                }
-                if *why != Why::Linked {
-                    ask.beam = CAREFUL_BEAM;
-                }
-                Some(alone::hear(session, sound, &island.place, &ask, stop)?)
-            }
-        });
-    }
-    let mut words = Vec::new();
+    let mut languages = vec![ask.language; islands.len()];
     for (i, island) in islands.iter().enumerate() {
-        words.extend(match &again[i] {
-            Some(alone) if replaces(alone, &island.words, why[i]) => alone.words.clone(),
+        let found =
+            why[i].map(|why| looked.hear_alone(session, island, why, ask, stop)).transpose()?.flatten();
+        again.push(found.map(|(alone, language)| {
+            languages[i] = if alone.believed { language } else { ask.language };
+            alone
+        }));
+    }
+    // A line goes on in the language of the part beside it.
+    for i in 0..islands.len() {
+        let beside = [i.checked_sub(1), Some(i + 1)].into_iter().flatten().filter_map(|j| languages.get(j));
+        let foreign = beside.copied().find(|language| *language != ask.language);
+        if let (Some(language), Some(false)) = (foreign, again[i].as_ref().map(|alone| alone.believed)) {
+            let ask = Ask { language, beam: CAREFUL_BEAM, ..ask.clone() };
+            let alone = alone::hear(session, looked.sound, &islands[i].place, &ask, stop)?;
+            again[i] = if alone.believed { Some(alone) } else { again[i].take() };
+        }
+    }
+    // Another look in another language has nothing to say.
+    let mut other = looked.parted(looked.other.to_vec());
+    let foreign = other.iter_mut().zip(&languages).filter(|(_, language)| **language != ask.language);
+    foreign.for_each(|(other, _)| other.words.clear());
+    let words = put_together(&islands, &why, &again, &other);
+    let avg_logprob = if words.is_empty() { 0.0 } else { surety(&words).max(heard.avg_logprob) };
+    let looked_at =
+        islands.iter().zip(&again).filter(|(_, again)| again.is_some()).map(|(i, _)| i.place.clone());
+    Ok((Heard { words, avg_logprob, ..heard }, looked_at.collect()))
+}
+
+/// Of each part the words that were heard of it by itself, or among its neighbours.
+fn put_together(
+    islands: &[Island],
+    why: &[Option<Why>],
+    again: &[Option<Alone>],
+    other: &[Island],
+) -> Vec<Word> {
+    let other = |i: usize| other.get(i).map_or(&[][..], |island| &island.words);
+    let better: Vec<bool> = (0..islands.len())
+        .map(|i| again[i].as_ref().is_some_and(|alone| replaces(alone, &islands[i].words, why[i], other(i))))
+        .collect();
+    // What its neighbours say themselves.
+    let gone: Vec<bool> = (0..islands.len())
+        .map(|i| again[i].is_some() && !better[i] && theirs(&islands[i].words, again, i))
+        .collect();
+    let mut words: Vec<Word> = Vec::new();
+    let mut was_alone = false;
+    for (i, island) in islands.iter().enumerate() {
+        let says = |alone: &Alone| {
+            alone.believed && (0..islands.len()).any(|j| gone[j] && has_any(&alone.words, &islands[j].words))
+        };
+        let is_alone = again[i].as_ref().is_some_and(|alone| better[i] || says(alone));
+        let mut here = match &again[i] {
+            Some(alone) if is_alone => alone.words.clone(),
             // What sounds like humming by itself has no words that take so long.
             Some(alone) if why[i] == Some(Why::Slow) && guard::is_humming(&alone.words) => Vec::new(),
-            Some(_) if theirs(&island.words, &again, i) => Vec::new(),
+            Some(_) if gone[i] => Vec::new(),
             _ => island.words.clone(),
-        });
+        };
+        if is_alone != was_alone && i > 0 {
+            let twice = said_twice(&words, &here);
+            // What was on both sides from the first was said on both.
+            let before = said_twice(&islands[i - 1].words, &island.words);
+            let twice = if before < twice { twice } else { 0 };
+            match is_alone {
+                true => words.truncate(words.len() - twice),
+                false => drop(here.drain(..twice)),
+            }
+        }
+        words.append(&mut here);
+        was_alone = is_alone;
     }
-    let avg_logprob = if words.is_empty() { 0.0 } else { surety(&words).max(heard.avg_logprob) };
-    let looked_at = islands.iter().zip(&why).filter(|(_, why)| why.is_some()).map(|(i, _)| i.place.clone());
-    Ok((Heard { words, avg_logprob, ..heard }, looked_at.collect()))
+    words
+}
+
+/// How many words at the end of some are those at the beginning of others.
+fn said_twice(before: &[Word], behind: &[Word]) -> usize {
+    let plain = |words: &[Word]| words.iter().map(|w| guard::plain(&w.text)).collect::<Vec<_>>();
+    let most = before.len().min(behind.len()).min(SEAM);
+    let (before, behind) = (plain(&before[before.len() - most..]), plain(&behind[..most]));
+    (1..=most).rev().find(|n| before[most - n..] == behind[..*n]).unwrap_or(0)
 }
 
 /// The words and the speech, parted where the film is silent for long.
@@ -135,9 +277,8 @@ fn split(words: Vec<Word>, inside: &[Range<i64>], film: &[Span]) -> Vec<Island> 
 }
 
 /// Which parts are to be heard again: those that do not fit, and those that share a sentence with one of them.
-fn doubts(islands: &[Island], unspaced: bool) -> Vec<Option<Why>> {
-    let mut why: Vec<Option<Why>> =
-        (0..islands.len()).map(|i| doubt(islands, i, if unspaced { UNSPACED } else { 1.0 })).collect();
+fn doubts(islands: &[Island], scale: f32) -> Vec<Option<Why>> {
+    let mut why: Vec<Option<Why>> = (0..islands.len()).map(|i| doubt(islands, i, scale)).collect();
     let open = |i: usize| {
         let (here, next) = (&islands[i].words, &islands[i + 1].words);
         here.last().is_some_and(|w| !ends_sentence(&w.text)) && !next.is_empty()
@@ -155,6 +296,21 @@ fn doubts(islands: &[Island], unspaced: bool) -> Vec<Option<Why>> {
     why
 }
 
+/// How many letters a language has for what others say in one.
+fn scale(language: Language) -> f32 {
+    if language.is_unspaced() { UNSPACED } else { 1.0 }
+}
+
+/// Letters in a second.
+fn rate(island: &Island) -> f32 {
+    let letters: usize = island.words.iter().map(|w| guard::plain(&w.text).chars().count()).sum();
+    letters as f32 * 1000.0 / island.spoken_ms.max(1) as f32
+}
+
+fn is_slow(island: &Island, scale: f32) -> bool {
+    island.spoken_ms >= RATED_MS && rate(island) < SLOWEST * scale
+}
+
 fn doubt(islands: &[Island], i: usize, scale: f32) -> Option<Why> {
     let island = &islands[i];
     if island.words.is_empty() {
@@ -164,11 +320,9 @@ fn doubt(islands: &[Island], i: usize, scale: f32) -> Option<Why> {
         j.and_then(|j| islands.get(j))
             .is_some_and(|other| other.words.is_empty() && other.spoken_ms >= RATED_MS)
     };
-    let letters: usize = island.words.iter().map(|w| guard::plain(&w.text).chars().count()).sum();
-    let rate = letters as f32 * 1000.0 / island.spoken_ms.max(1) as f32;
-    if island.spoken_ms >= RATED_MS && rate < SLOWEST * scale {
+    if is_slow(island, scale) {
         Some(Why::Slow)
-    } else if rate > FASTEST * scale && (empty(i.checked_sub(1)) || empty(Some(i + 1))) {
+    } else if rate(island) > FASTEST * scale && (empty(i.checked_sub(1)) || empty(Some(i + 1))) {
         Some(Why::Fast)
     } else if island.spoken_ms >= TELLING_MS && surety(&island.words) < UNSURE {
         Some(Why::Unsure)
@@ -182,10 +336,19 @@ fn surety(words: &[Word]) -> f32 {
     words.iter().map(|w| w.p.max(1e-4).ln()).sum::<f32>() / words.len().max(1) as f32
 }
 
-/// Whether what was heard of a part by itself stands for what was heard of it among its neighbours.
-fn replaces(alone: &Alone, before: &[Word], why: Option<Why>) -> bool {
-    let surer = why != Some(Why::Unsure) || surety(&alone.words) > surety(before);
-    alone.believed && surer && !guard::is_stock(&alone.words)
+/// Whether what was heard of a part by itself stands for what was heard of it among its neighbours. `other` is what
+/// another look had there: of two unsure ones, what was heard twice is more.
+fn replaces(alone: &Alone, before: &[Word], why: Option<Why>, other: &[Word]) -> bool {
+    let surer = || {
+        let twice = agreement(before, other) - agreement(&alone.words, other);
+        twice < TWICE && surety(&alone.words) > surety(before)
+    };
+    alone.believed && (why != Some(Why::Unsure) || surer()) && !guard::is_stock(&alone.words)
+}
+
+/// Whether one of some words is among others.
+fn has_any(words: &[Word], of: &[Word]) -> bool {
+    words.iter().any(|w| of.iter().any(|o| guard::plain(&o.text) == guard::plain(&w.text)))
 }
 
 /// Whether the words of a part, the one of that number, are said, by themselves, in other parts of the window.
@@ -200,120 +363,5 @@ fn theirs(mine: &[Word], again: &[Option<Alone>], number: usize) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::scripted::Scripted;
-    use crate::engine::{Context, Engine, LanguageOdds};
-    use crate::job::Task;
-    use crate::language::Language;
-
-    /// A part: seconds of speech, 2 s of silence behind; what was heard of it among the others and with which log
-    /// probability, what is heard of it alone, in which language.
-    struct Part(i64, &'static str, f32, (&'static str, f32, &'static str));
-
-    /// As many words as the text has, spread over so many seconds.
-    fn words(text: &str, from_ms: i64, seconds: i64, logprob: f32) -> Vec<Word> {
-        let count = text.split_whitespace().count() as i64;
-        let word = |(i, text): (i64, &str)| {
-            let (start_ms, each) = (from_ms + i * seconds * 1_000 / count, seconds * 1_000 / count);
-            Word { text: format!(" {text}"), start_ms, end_ms: start_ms + each, p: logprob.exp() }
-        };
-        (0..).zip(text.split_whitespace()).map(word).collect()
-    }
-
-    fn check(parts: &'static [Part], expected: &str) {
-        // In the window half a second lies between two parts; samples are the number of their part.
-        let (mut samples, mut inside, mut film, mut heard) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for (number, Part(seconds, text, logprob, _)) in parts.iter().enumerate() {
-            let start = samples.len() as i64;
-            heard.extend(words(text, start / PER_MS, *seconds, *logprob));
-            samples.resize(samples.len() + (*seconds * 1_000 * PER_MS) as usize, number as f32);
-            inside.push(start..samples.len() as i64);
-            let start = number as i64 * 60_000 * PER_MS;
-            film.push(Span { start, end: start + seconds * 1_000 * PER_MS });
-            samples.resize(samples.len() + (500 * PER_MS) as usize, number as f32);
-        }
-        let odds = LanguageOdds(vec![("pt".parse().unwrap(), 0.9), (Language::ENGLISH, 0.02)]);
-        let engine = Scripted::new(odds, |sound, ask, _| {
-            let middle = sound.samples[sound.samples.len() / 2] as usize;
-            let Part(seconds, _, _, (text, logprob, language)) = parts[middle];
-            let known = ask.language.whisper_code() == language;
-            let words = if known { words(text, 200, seconds, logprob) } else { Vec::new() };
-            Ok(Heard { words, no_speech: None, avg_logprob: logprob })
-        });
-        let heard = Heard { words: heard, no_speech: None, avg_logprob: -0.3 };
-        let (beam, context) = (1, Context::Fitted);
-        let ask = Ask {
-            language: Language::ENGLISH,
-            task: Task::Transcribe,
-            beam,
-            beside: None,
-            context,
-            prompt: None,
-            dice: true,
-        };
-        let sound = Sound { samples: &samples, speech: &inside };
-        let (mut session, stop) = (engine.session().unwrap(), AtomicBool::new(false));
-        let (got, _) = hear(session.as_mut(), sound, &film, heard, &ask, Spoken::Found, &stop).unwrap();
-        let text: String = got.words.iter().map(|w| w.text.as_str()).collect();
-        assert_eq!(text.trim(), expected);
-        assert!(got.words.windows(2).all(|w| w[0].start_ms <= w[1].start_ms));
-    }
-
-    #[test]
-    fn words_that_fit_their_part_are_left_alone() {
-        check(
-            &[
-                Part(3, "This is what a crocodile sounds like.", -0.1, ("never", -0.1, "en")),
-                Part(3, "We are expecting some turbulence now.", -0.2, ("asked", -0.1, "en")),
-            ],
-            "This is what a crocodile sounds like. We are expecting some turbulence now.",
-        );
-    }
-
-    #[test]
-    fn a_sentence_spread_over_a_noise_goes_back_to_who_says_it() {
-        check(
-            &[
-                Part(2, "He might", -0.4, ("Hmm.", -0.2, "en")),
-                Part(3, "even have been.", -0.4, ("He might even have been.", -0.2, "en")),
-            ],
-            "He might even have been.",
-        );
-        // Without speech behind it that explains them, words stay, however slow they are.
-        check(
-            &[
-                Part(2, "No! Never!", -0.1, ("Go on home now.", -2.0, "en")),
-                Part(3, "We are expecting some turbulence now.", -0.2, ("asked", -0.1, "en")),
-            ],
-            "No! Never! We are expecting some turbulence now.",
-        );
-    }
-
-    #[test]
-    fn a_part_left_empty_beside_words_that_are_its_own_gets_them() {
-        check(
-            &[
-                Part(2, "Good bye!", -0.1, ("Hmm.", -0.2, "en")),
-                Part(1, "", 0.0, ("Goodbye and thanks.", -0.1, "en")),
-            ],
-            "Goodbye and thanks.",
-        );
-    }
-
-    #[test]
-    fn a_foreign_line_is_written_in_its_language() {
-        check(
-            &[
-                Part(
-                    4,
-                    "A group of children is walking at the river.",
-                    -0.6,
-                    ("Um grupo de crianças anda no rio.", -0.2, "pt"),
-                ),
-                Part(3, "We are expecting some turbulence now.", -0.2, ("asked", -0.1, "en")),
-            ],
-            "Um grupo de crianças anda no rio. We are expecting some turbulence now.",
-        );
-    }
-}
+#[path = "islands_tests.rs"]
+mod tests;

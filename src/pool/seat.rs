@@ -2,6 +2,7 @@
 
 use super::residents::{Residents, Wanted};
 use crate::engine::{Ask, Error, Heard, LanguageOdds, Session, Sound};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -53,6 +54,10 @@ impl Session for Seat {
 
     fn detect(&mut self, sound: Sound<'_>) -> Result<LanguageOdds, Error> {
         self.session()?.detect(sound)
+    }
+
+    fn detect_parts(&mut self, sound: Sound<'_>, parts: &[Range<i64>]) -> Result<Vec<LanguageOdds>, Error> {
+        self.session()?.detect_parts(sound, parts)
     }
 
     fn fitting<'p>(&self, prompt: &'p str) -> &'p str {

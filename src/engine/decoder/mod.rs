@@ -74,7 +74,7 @@ struct Linear {
 }
 
 /// A token to go through, behind the nodes of a path.
-pub(super) struct Next {
+pub(in crate::engine) struct Next {
     pub token: u32,
     pub path: Vec<u32>,
 }

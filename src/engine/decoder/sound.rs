@@ -8,6 +8,7 @@ use super::Decoder;
 use super::matrix::{self, Kind, Matrix, SIDE, Store};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
+use std::ops::Range;
 
 /// What the decoder attends to of a sound: keys and values of every layer and head, in f16.
 #[derive(Default)]
@@ -17,6 +18,8 @@ pub(in crate::engine) struct Sound {
     keys: Vec<Matrix>,
     values: Vec<Matrix>,
     positions: usize,
+    /// Of each token that goes through it together with others the positions that it attends to; empty: to all.
+    parts: Vec<Range<usize>>,
 }
 
 impl Decoder {
@@ -63,6 +66,11 @@ impl Decoder {
 }
 
 impl Sound {
+    /// From now on the first token of a step attends to the first part alone, and so on; to none: each to all.
+    pub fn attend_to(&mut self, parts: Vec<Range<usize>>) {
+        self.parts = parts;
+    }
+
     /// Finds places for the keys and values of so many heads.
     fn lay_out(&mut self, heads: usize, positions: usize) -> Result<(), Error> {
         let mut used = 0;
@@ -97,6 +105,10 @@ impl Sound {
                 to.copy_from_slice(&from[head * HEAD..(head + 1) * HEAD]);
             }
             self.store.product(keys, of_head, room, scores);
+            for (row, part) in scores.chunks_exact_mut(self.positions).zip(&self.parts) {
+                row[..part.start].fill(f32::MIN);
+                row[part.end..].fill(f32::MIN);
+            }
             soft_max(scores, self.positions, 1.0 / (HEAD as f32).sqrt());
             self.store.product(values, scores, room, of_head);
             for (to, from) in mixed.chunks_exact_mut(width).zip(of_head.chunks_exact(HEAD)) {
