@@ -9,6 +9,7 @@ use super::half::PANEL;
 use super::math::{Into, greatest_size, with_vectors};
 use super::pages;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 /// Values that share a scale: a head's.
 pub(super) const GROUP: usize = 64;
@@ -26,9 +27,11 @@ pub enum Way {
     Pairs,
 }
 
-/// The best this CPU has; None where it has none.
+/// The best this CPU has, of those that give what they should; None where there is none.
 pub fn way() -> Option<Way> {
-    [Way::Wide, Way::Narrow, Way::Pairs].into_iter().find(|way| way.is_here())
+    static BEST: OnceLock<Option<Way>> = OnceLock::new();
+    let all = [Way::Wide, Way::Narrow, Way::Pairs];
+    *BEST.get_or_init(|| all.into_iter().find(|way| way.is_here() && way.is_right()))
 }
 
 impl Way {
@@ -44,6 +47,30 @@ impl Way {
         };
         #[cfg(not(target_arch = "x86_64"))]
         false
+    }
+
+    /// Whether a small product is near what it is in f32: CPUs had wrong kernels before, and not every kind was at hand.
+    fn is_right(self) -> bool {
+        const ROWS: usize = 7;
+        const INNER: usize = 2 * GROUP;
+        const COLUMNS: usize = PANEL + 5;
+        let numbers =
+            |count: usize, step: f32| (0..count).map(|i| (i as f32 * step).sin()).collect::<Vec<_>>();
+        let (a, b) = (numbers(ROWS * INNER, 0.7), numbers(COLUMNS * INNER, 0.3));
+        let (mut left, mut panels) = (Left::new(self), Panels::new(self));
+        left.shape(ROWS, INNER);
+        left.put((0, 0), INNER, (&a, INNER));
+        panels.shape(INNER, COLUMNS);
+        panels.put_columns(0, (&b, INNER));
+        let mut out = vec![0.0; ROWS * COLUMNS];
+        product(&mut out, COLUMNS, (&left, 0..ROWS), &panels, 0..COLUMNS, Into::Instead);
+        let dot = |at: usize| {
+            let (a, b) = (&a[at / COLUMNS * INNER..][..INNER], &b[at % COLUMNS * INNER..][..INNER]);
+            a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>()
+        };
+        // Rounding alone is far below that, a wrong kernel far above.
+        let most = INNER as f32 / f32::from(self.most()) / 4.0;
+        out.iter().enumerate().all(|(at, got)| (got - dot(at)).abs() < most)
     }
 
     /// The greatest value of the left matrix as a byte, before the shift.
@@ -304,6 +331,12 @@ mod tests {
             check(way, 1, 128, 6);
             check(way, 40, 512, 100);
         }
+    }
+
+    #[test]
+    fn every_way_that_this_cpu_has_is_found_right() {
+        let ways = [Way::Wide, Way::Narrow, Way::Pairs].into_iter().filter(|way| way.is_here());
+        ways.for_each(|way| assert!(way.is_right(), "{way:?}"));
     }
 
     #[test]
