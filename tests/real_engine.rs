@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use transcriptord::engine::whisper::{Cpp, Place, Whisper};
-use transcriptord::engine::{
-    Ask, Beside, Context, Engine, Error, Heard, Kernels, LanguageOdds, Part, Session, Sound,
-};
+use transcriptord::engine::{Ask, Beside, Context, Engine, Error, Heard, Kernels, Part, Session, Sound};
 use transcriptord::job::Task;
 use transcriptord::language::Language;
 use transcriptord::model;
@@ -206,8 +204,7 @@ fn a_foreign_part_of_a_sound_is_told_without_encoding_it_again() {
     let sound = Sound { samples: &samples, speech: &parts };
     let mut session = real.ours().session().unwrap();
     let odds = session.detect_parts(sound, &parts).unwrap();
-    let english = |odds: &LanguageOdds| odds.0.iter().find(|(l, _)| *l == Language::ENGLISH).unwrap().1;
-    let english: Vec<f32> = odds.iter().map(english).collect();
+    let english: Vec<f32> = odds.iter().map(|odds| odds.of(Language::ENGLISH)).collect();
     assert!(english[0] > 0.05 && english[1] < 0.05 && english[2] > 0.05, "{english:?}");
     // The whole is told as if nothing had been asked of its parts.
     let whole = session.detect(sound).unwrap();

@@ -128,6 +128,11 @@ impl LanguageOdds {
         LanguageOdds(sums)
     }
 
+    /// Those of one language, 0 to 1.
+    pub fn of(&self, language: Language) -> f32 {
+        self.0.iter().find(|(l, _)| *l == language).map_or(0.0, |(_, p)| *p)
+    }
+
     pub fn best(&self) -> Option<(Language, f32)> {
         self.0.first().copied()
     }

@@ -84,8 +84,7 @@ fn inside(speech: &[Range<i64>], stretch: &Range<i64>, from: i64) -> Vec<Range<i
 
 /// The part of the words that stand in both, in the same order.
 pub(super) fn agreement(a: &[Word], b: &[Word]) -> f32 {
-    let plain = |words: &[Word]| words.iter().map(|w| guard::plain(&w.text)).collect::<Vec<_>>();
-    let (a, b) = (plain(a), plain(b));
+    let (a, b) = (guard::plain_words(a), guard::plain_words(b));
     // The longest common subsequence, row by row.
     let mut row = vec![0usize; b.len() + 1];
     for x in &a {

@@ -3,7 +3,7 @@
 //! Over music and noise Whisper is apt to write down its prompt. Whoever speaks may say the same words, so they are
 //! doubted first, and believed when a decoding without the prompt has something that sounds like them.
 
-use super::guard::plain;
+use super::guard::{plain, plain_words};
 use crate::subtitle::Word;
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ const APART: f32 = 0.5;
 /// The words to be doubted: all, where the window has no word that the prompt has not; else the longest run of the
 /// prompt's, if it is long.
 pub fn suspect(words: &[Word], prompt: &str) -> Option<Range<usize>> {
-    let heard: Vec<String> = words.iter().map(|w| plain(&w.text)).collect();
+    let heard = plain_words(words);
     let told: Vec<String> = prompt.split_whitespace().map(plain).filter(|w| !w.is_empty()).collect();
     if !heard.is_empty() && heard.iter().all(|w| told.contains(w)) {
         return Some(0..heard.len());

@@ -108,6 +108,11 @@ pub fn plain(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
+/// As [`plain`], of each word.
+pub fn plain_words(words: &[Word]) -> Vec<String> {
+    words.iter().map(|w| plain(&w.text)).collect()
+}
+
 /// The first loop as (start, length of one round, end).
 fn first_loop(words: &[String]) -> Option<(usize, usize, usize)> {
     for start in 0..words.len() {
@@ -131,7 +136,7 @@ fn first_loop(words: &[String]) -> Option<(usize, usize, usize)> {
 fn without_loops(mut words: Vec<Word>) -> Vec<Word> {
     words.retain(|w| !plain(&w.text).is_empty());
     loop {
-        let texts: Vec<String> = words.iter().map(|w| plain(&w.text)).collect();
+        let texts = plain_words(&words);
         let Some((start, round, end)) = first_loop(&texts) else { return words };
         words.drain(start + round..end);
     }

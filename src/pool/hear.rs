@@ -42,7 +42,7 @@ pub enum Spoken {
 }
 
 /// So much speech tells a language.
-const TELLING_MS: i64 = 1_500;
+pub(super) const TELLING_MS: i64 = 1_500;
 /// Odds for another language, and against the usual one, that make a window foreign.
 pub(super) const CLEARLY: f32 = 0.85;
 const HARDLY: f32 = 0.05;
@@ -156,9 +156,8 @@ pub(super) fn language_of(
     usual: Language,
 ) -> Result<Language, Error> {
     let odds = session.detect(Sound { samples, speech: &[] })?;
-    let usual_odds = odds.0.iter().find(|(l, _)| *l == usual).map_or(0.0, |(_, p)| *p);
     Ok(match odds.best() {
-        Some((other, p)) if p >= CLEARLY && usual_odds < HARDLY => other,
+        Some((other, p)) if p >= CLEARLY && odds.of(usual) < HARDLY => other,
         _ => usual,
     })
 }
@@ -205,7 +204,7 @@ fn insert(words: &mut Vec<Word>, found: Vec<Word>) {
     let Some(first) = found.first() else { return };
     let at = words.partition_point(|w| w.start_ms < first.start_ms);
     let near = &words[at.saturating_sub(found.len() + 2)..(at + found.len() + 2).min(words.len())];
-    let near: Vec<String> = near.iter().map(|w| guard::plain(&w.text)).collect();
+    let near = guard::plain_words(near);
     if found.iter().all(|w| near.contains(&guard::plain(&w.text))) {
         return;
     }

@@ -7,11 +7,11 @@
 
 use super::alone::{self, Alone, agreement};
 use super::guard;
-use super::hear::{CAREFUL_BEAM, Spoken, language_of};
+use super::hear::{CAREFUL_BEAM, Spoken, TELLING_MS, language_of};
 use super::words::ends_sentence;
 use crate::audio::PER_MS;
 use crate::audio::windows::Span;
-use crate::engine::{Ask, Error, Heard, LanguageOdds, Session, Sound};
+use crate::engine::{Ask, Error, Heard, Session, Sound};
 use crate::language::Language;
 use crate::subtitle::Word;
 use std::ops::Range;
@@ -27,8 +27,6 @@ const UNSPACED: f32 = 0.35;
 const RATED_MS: i64 = 800;
 /// The mean log probability of words that are doubted: foreign lines lie below, clear speech above -0.25.
 const UNSURE: f32 = -0.4;
-/// And less speech than this tells no language.
-const TELLING_MS: i64 = 1_500;
 /// So much more of one look than of the other in a third decides against it.
 const TWICE: f32 = 0.2;
 /// Words at a seam that may stand on both sides of it.
@@ -83,16 +81,17 @@ impl Looked<'_> {
     /// Which parts seem to be in another language, where that may be: Whisper writes them in the window's, and is sure of it.
     pub fn strangers(&self, session: &mut dyn Session, language: Language) -> Result<Vec<bool>, Error> {
         let islands = self.parted(Vec::new());
+        let mut strange = vec![false; islands.len()];
         if self.spoken == Spoken::Told || islands.len() < 2 {
-            return Ok(vec![false; islands.len()]);
+            return Ok(strange);
         }
-        let places: Vec<Range<i64>> = islands.iter().map(|island| island.place.clone()).collect();
-        let odds = session.detect_parts(self.sound, &places)?;
-        let is_strange = |(odds, island): (LanguageOdds, &Island)| {
-            let usual = odds.0.iter().find(|(l, _)| *l == language).map_or(0.0, |(_, p)| *p);
-            island.spoken_ms >= TELLING_MS && usual < STRANGE
-        };
-        Ok(odds.into_iter().zip(&islands).map(is_strange).collect())
+        let telling: Vec<usize> =
+            (0..islands.len()).filter(|&i| islands[i].spoken_ms >= TELLING_MS).collect();
+        let places: Vec<Range<i64>> = telling.iter().map(|&i| islands[i].place.clone()).collect();
+        for (i, odds) in telling.into_iter().zip(session.detect_parts(self.sound, &places)?) {
+            strange[i] = odds.of(language) < STRANGE;
+        }
+        Ok(strange)
     }
 
     /// How many parts would have no words, or too few for their time.
@@ -239,9 +238,9 @@ fn put_together(
 
 /// How many words at the end of some are those at the beginning of others.
 fn said_twice(before: &[Word], behind: &[Word]) -> usize {
-    let plain = |words: &[Word]| words.iter().map(|w| guard::plain(&w.text)).collect::<Vec<_>>();
     let most = before.len().min(behind.len()).min(SEAM);
-    let (before, behind) = (plain(&before[before.len() - most..]), plain(&behind[..most]));
+    let before = guard::plain_words(&before[before.len() - most..]);
+    let behind = guard::plain_words(&behind[..most]);
     (1..=most).rev().find(|n| before[most - n..] == behind[..*n]).unwrap_or(0)
 }
 
@@ -348,7 +347,8 @@ fn replaces(alone: &Alone, before: &[Word], why: Option<Why>, other: &[Word]) ->
 
 /// Whether one of some words is among others.
 fn has_any(words: &[Word], of: &[Word]) -> bool {
-    words.iter().any(|w| of.iter().any(|o| guard::plain(&o.text) == guard::plain(&w.text)))
+    let of = guard::plain_words(of);
+    words.iter().any(|w| of.contains(&guard::plain(&w.text)))
 }
 
 /// Whether the words of a part, the one of that number, are said, by themselves, in other parts of the window.
@@ -357,7 +357,7 @@ fn theirs(mine: &[Word], again: &[Option<Alone>], number: usize) -> bool {
         again.iter().enumerate().filter(|(i, _)| *i != number).filter_map(|(_, alone)| alone.as_ref());
     let believed = others.filter(|alone| alone.believed).flat_map(|alone| &alone.words);
     let said: Vec<String> = believed.map(|w| guard::plain(&w.text)).collect();
-    let mine: Vec<String> = mine.iter().map(|w| guard::plain(&w.text)).collect();
+    let mine = guard::plain_words(mine);
     let found = mine.iter().filter(|w| said.contains(w)).count();
     found as f32 >= THEIRS * mine.len() as f32 || said.concat().contains(&mine.concat())
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::scripted::Scripted;
-use crate::engine::{Context, Engine};
+use crate::engine::{Context, Engine, LanguageOdds};
 use crate::job::Task;
 
 /// A part: seconds of speech, 2 s of silence behind; what was heard of it among the others and with which log

@@ -58,7 +58,7 @@ pub fn decide(label: Language, task: Task, odds: &LanguageOdds) -> Spoken {
 /// The other language that is clearly spoken.
 fn contradicted(label: Language, odds: &LanguageOdds) -> Option<Language> {
     let (heard, p) = odds.best()?;
-    let labelled = odds.0.iter().find(|(l, _)| *l == label).map_or(0.0, |(_, p)| *p);
+    let labelled = odds.of(label);
     (heard != label && labelled < UNLIKELY && p > SURE).then_some(heard)
 }
 

@@ -75,8 +75,8 @@ fn language(
 ) -> Result<Option<Language>, Error> {
     let odds = session.detect(all(samples))?;
     let other = odds.best().filter(|&(_, p)| spoken == Spoken::Found && p >= CLEARLY);
-    let usual = odds.0.iter().find(|&&(l, p)| l == usual && p >= SPOKEN).copied();
-    Ok(other.or(usual).map(|(language, _)| language))
+    let usual = (odds.of(usual) >= SPOKEN).then_some(usual);
+    Ok(other.map(|(language, _)| language).or(usual))
 }
 
 /// No speech is marked in it: a tail behind the last word is not gone on with.

@@ -5,8 +5,8 @@
 //! sign, shifted by half of their range, as the instructions want them; what the shift adds is taken off the sums again
 //! where they begin.
 
-use super::half::PANEL;
-use super::math::{Into, greatest_size, with_vectors};
+use super::half::{PANEL, check_places};
+use super::math::{Into, greatest, with_vectors};
 use super::pages;
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -152,7 +152,7 @@ impl Left {
 fn shrink(group: &[f32; GROUP], most: u8, shift: u8, to: &mut [u8; GROUP]) -> f32 {
     /// Adding this rounds to a whole number and leaves it in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
-    let size = greatest_size(group);
+    let size = greatest(group, f32::abs).max(0.0);
     let steps = if size > 0.0 { f32::from(most) / size } else { 0.0 };
     let middle = ROUND + f32::from(shift);
     for (to, value) in to.iter_mut().zip(group) {
@@ -166,16 +166,13 @@ impl Panels {
         Panels { way, quads: Vec::new(), scales: Vec::new(), starts: Vec::new(), rows: 0, columns: 0 }
     }
 
-    /// Becomes a matrix of that shape, all zero.
+    /// Becomes a matrix of that shape; what is in it then is of no use.
     pub fn shape(&mut self, rows: usize, columns: usize) {
         assert!(rows.is_multiple_of(GROUP), "whole groups");
         (self.rows, self.columns) = (rows, columns);
         let groups = columns.div_ceil(PANEL) * rows / GROUP;
-        self.quads.clear();
         pages::resize(&mut self.quads, groups * QUADS * PANEL, 0);
-        self.scales.clear();
         self.scales.resize(groups * PANEL, 0.0);
-        self.starts.clear();
         self.starts.resize(groups * PANEL, 0);
     }
 
@@ -220,14 +217,7 @@ pub(super) fn product(
         a.columns == b.rows && !of.is_empty() && of.end * a.columns <= a.bytes.len(),
         "matrices that fit"
     );
-    assert!(
-        columns.start.is_multiple_of(PANEL) && columns.end <= b.columns && !columns.is_empty(),
-        "columns of it"
-    );
-    assert!(
-        (of.len() - 1) * row_step + columns.len() <= out.len() && columns.len() <= row_step,
-        "room for the product"
-    );
+    check_places((out.len(), row_step), of.len(), b.columns, &columns);
     #[cfg(target_arch = "x86_64")]
     for first in columns.clone().step_by(PANEL) {
         let groups = b.rows / GROUP;
@@ -263,16 +253,14 @@ mod kernels;
 
 #[cfg(test)]
 mod tests {
+    use super::super::half;
     use super::*;
 
+    /// Some values are far greater than the others, as they are in a transformer.
     fn matrix(rows: usize, columns: usize, seed: u32) -> Vec<f32> {
-        let mut state = seed;
-        let mut next = || {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
-        };
-        // Some values are far greater than the others, as they are in a transformer.
-        (0..rows * columns).map(|i| if i % 97 == 0 { 20.0 * next() } else { next() }).collect()
+        let mut values = half::tests::matrix(rows, columns, seed);
+        values.iter_mut().step_by(97).for_each(|v| *v *= 20.0);
+        values
     }
 
     /// What a group becomes: whole numbers, and what one of them is worth.

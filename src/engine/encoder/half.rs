@@ -28,11 +28,10 @@ pub fn is_here() -> bool {
 }
 
 impl Panels {
-    /// Becomes a matrix of that shape, all zero.
+    /// Becomes a matrix of that shape; what is in it then is of no use.
     pub fn shape(&mut self, rows: usize, columns: usize) {
         (self.rows, self.columns) = (rows, columns);
         let len = columns.div_ceil(PANEL) * self.of_panel();
-        self.pairs.clear();
         pages::resize(&mut self.pairs, len, 0);
     }
 
@@ -124,14 +123,7 @@ pub(super) fn product(
     let pairs = b.rows.div_ceil(2);
     let rows = a.len() / pairs.max(1);
     assert!(rows > 0 && rows * pairs == a.len(), "matrices that fit each other");
-    assert!(
-        columns.start.is_multiple_of(PANEL) && columns.end <= b.columns && !columns.is_empty(),
-        "columns of it"
-    );
-    assert!(
-        (rows - 1) * row_step + columns.len() <= out.len() && columns.len() <= row_step,
-        "room for the product"
-    );
+    check_places((out.len(), row_step), rows, b.columns, &columns);
     #[cfg(target_arch = "x86_64")]
     for left in columns.clone().step_by(PANEL) {
         let panel = &b.pairs[left / PANEL * b.of_panel()..][..b.of_panel()];
@@ -141,6 +133,20 @@ pub(super) fn product(
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = into;
+}
+
+/// Panics where those are no columns of a right matrix in panels that has `all`, from the beginning of a panel on, or where
+/// their products with so many rows have no room in `out`, a length with the step from row to row.
+pub(super) fn check_places(out: (usize, usize), rows: usize, all: usize, columns: &Range<usize>) {
+    let (len, row_step) = out;
+    assert!(
+        columns.start.is_multiple_of(PANEL) && columns.end <= all && !columns.is_empty(),
+        "columns of it"
+    );
+    assert!(
+        (rows - 1) * row_step + columns.len() <= len && columns.len() <= row_step,
+        "room for the product"
+    );
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -230,10 +236,10 @@ mod kernels {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn matrix(rows: usize, columns: usize, seed: u32) -> Vec<f32> {
+    pub fn matrix(rows: usize, columns: usize, seed: u32) -> Vec<f32> {
         let mut state = seed;
         let mut next = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

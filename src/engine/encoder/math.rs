@@ -159,7 +159,7 @@ pub(super) fn powers(row: &mut [f32]) -> f32 {
 /// e to the power of each number's distance from the greatest, times `scale`, in place; gives their sum.
 #[inline(always)]
 fn raise(row: &mut [f32], scale: f32) -> f32 {
-    let most = greatest(row);
+    let most = greatest(row, |v| v);
     row.iter_mut().for_each(|v| *v = exp((*v - most) * scale));
     sum(row, |v| v)
 }
@@ -221,28 +221,16 @@ fn sum(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     strands.iter().sum::<f32>() + rest.iter().map(|v| f(*v)).sum::<f32>()
 }
 
-/// The greatest number, in strands as well.
+/// The greatest of what `f` makes of each number, in strands as well.
 #[inline(always)]
-fn greatest(row: &[f32]) -> f32 {
+pub(super) fn greatest(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     let greater = |a: f32, b: f32| if b > a { b } else { a };
     let (whole, rest) = row.as_chunks::<LANES>();
     let mut strands = [f32::MIN; LANES];
     for chunk in whole {
-        strands.iter_mut().zip(chunk).for_each(|(strand, v)| *strand = greater(*strand, *v));
+        strands.iter_mut().zip(chunk).for_each(|(strand, v)| *strand = greater(*strand, f(*v)));
     }
-    strands.iter().chain(rest).fold(f32::MIN, |a, v| greater(a, *v))
-}
-
-/// The greatest size of some numbers, in strands as well.
-#[inline(always)]
-pub(super) fn greatest_size(row: &[f32]) -> f32 {
-    let greater = |a: f32, b: f32| if b > a { b } else { a };
-    let (whole, rest) = row.as_chunks::<LANES>();
-    let mut strands = [0.0; LANES];
-    for chunk in whole {
-        strands.iter_mut().zip(chunk).for_each(|(strand, v)| *strand = greater(*strand, v.abs()));
-    }
-    strands.iter().chain(rest).fold(0.0, |a, v| greater(a, v.abs()))
+    rest.iter().map(|v| f(*v)).chain(strands).fold(f32::MIN, greater)
 }
 
 /// e to the power of `x`, right to 2e-7 relative for x from -87 to 88; less is taken as -87.

@@ -59,7 +59,6 @@ pub fn of_sound(numbers: u64) -> u64 {
 
 /// A left matrix, of which parts are put in place one after the other.
 pub(in crate::engine) struct Rows {
-    form: Form,
     columns: usize,
     data: RowData,
 }
@@ -77,7 +76,7 @@ impl Rows {
             Form::Half => RowData::Half(Vec::new()),
             Form::Bytes(way) => RowData::Bytes(bytes::Left::new(way)),
         };
-        Rows { form, columns: 0, data }
+        Rows { columns: 0, data }
     }
 
     /// Becomes a matrix of that shape; what is in it then is of no use. In bytes its rows are whole groups.
@@ -112,7 +111,6 @@ impl Rows {
 
 /// A right matrix.
 pub(in crate::engine) struct Columns {
-    form: Form,
     rows: usize,
     columns: usize,
     data: ColumnData,
@@ -142,7 +140,7 @@ impl Columns {
             Form::Half => ColumnData::Half(half::Panels::default()),
             Form::Bytes(way) => ColumnData::Bytes(bytes::Panels::new(way)),
         };
-        Columns { form, rows: 0, columns: 0, data }
+        Columns { rows: 0, columns: 0, data }
     }
 
     /// A layer's matrix, which has a row for each of its outputs in the file: here a column.
@@ -222,7 +220,7 @@ impl Columns {
             (RowData::Bytes(left), ColumnData::Bytes(panels)) => {
                 bytes::product(out, row_step, (left, of), panels, columns, into);
             }
-            _ => panic!("{:?} times {:?}", a.form, self.form),
+            _ => panic!("matrices that are ready in the same form"),
         }
     }
 }
