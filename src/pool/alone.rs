@@ -57,9 +57,11 @@ pub(super) fn hear(
         _ if made_up || heard.words.is_empty() => false,
         p if few && heard.no_speech.is_some_and(|p| p < SPOKEN) => p >= BELIEVED_OF_SPOKEN,
         p if p >= if few { BELIEVED_OF_FEW } else { BELIEVED } => true,
-        p if p >= SAID_TWICE && !few => {
-            let other = Ask { beam: if ask.beam > 1 { 1 } else { CAREFUL_BEAM }, ..ask.clone() };
-            let second = session.transcribe(part, &other, stop)?;
+        p if p >= if few { BELIEVED_OF_SPOKEN } else { SAID_TWICE } => {
+            let beam = if ask.beam > 1 { 1 } else { CAREFUL_BEAM };
+            // Of a word or two beams find no other: they are looked at anew.
+            let context = if few { ask.context.wider() } else { ask.context };
+            let second = session.transcribe(part, &Ask { beam, context, ..ask.clone() }, stop)?;
             agreement(&heard.words, &second.words) >= AGREED
         }
         _ => false,
@@ -106,10 +108,13 @@ mod tests {
     use crate::job::Task;
     use crate::language::Language;
 
-    /// The text with its mean log probability and the probability that nobody speaks.
+    /// The text, and after a bar what is heard over more context, with its mean log probability and the probability that
+    /// nobody speaks.
     fn check(text: &'static str, avg_logprob: f32, no_speech: impl Into<Option<f32>>, believed: bool) {
         let no_speech = no_speech.into();
-        let engine = Scripted::new(LanguageOdds::default(), move |_, _, _| {
+        let engine = Scripted::new(LanguageOdds::default(), move |_, ask, _| {
+            let (first, wider) = text.split_once('|').unwrap_or((text, text));
+            let text = if ask.context == Context::Fitted { first } else { wider };
             let word = |(i, text): (usize, &str)| {
                 let start_ms = i as i64 * 300;
                 Word { text: format!(" {text}"), start_ms, end_ms: start_ms + 250, p: 0.5 }
@@ -138,11 +143,18 @@ mod tests {
     #[test]
     fn few_words_are_believed_where_they_are_sure_or_somebody_surely_speaks() {
         check("Goodbye.", -0.72, 0.06, true);
-        check("Goodbye.", -0.72, 0.2, false);
+        check("Goodbye.|", -0.72, 0.2, false);
         check("Goodbye.", -1.1, 0.03, false);
-        check("Goodbye.", -0.72, None, false);
+        check("Goodbye.|Good luck!", -0.72, None, false);
         check("Goodbye.", -0.2, None, true);
         check("Goodbye.", -0.2, 0.4, true);
         check("Goodbye.", -0.2, 0.6, false);
+    }
+
+    #[test]
+    fn few_words_are_believed_where_they_are_heard_twice() {
+        check("Goodbye.|goodbye", -0.72, 0.2, true);
+        check("Goodbye.|goodbye", -0.72, 0.6, false);
+        check("Goodbye.|goodbye", -0.9, 0.2, false);
     }
 }

@@ -5,7 +5,7 @@ use crate::engine::Heard;
 use crate::job::{Job, Options, Task};
 use crate::language::Language;
 use crate::subtitle::quality::{self, Quality, Stretch};
-use crate::subtitle::{Profile, Regroup, Transcript, Word, check, clean, layout, srt};
+use crate::subtitle::{Profile, Regroup, Transcript, Word, check, clean, layout, spelling, srt};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, Write};
@@ -59,7 +59,8 @@ pub fn lay_out(
     let language = if task == Task::Translate { Language::ENGLISH } else { spoken };
     let stretches: Vec<Stretch> = checkpoints.iter().map(|c| c.stretch.clone()).collect();
     let words: Vec<Word> = checkpoints.into_iter().flat_map(|c| c.heard.words).collect();
-    let cues = layout::cues_within(&clean::spoken(&words), language, profile, regroup.as_ref(), duration_ms);
+    let words = spelling::modern(clean::spoken(&words), language);
+    let cues = layout::cues_within(&words, language, profile, regroup.as_ref(), duration_ms);
     let quality = quality::judge(check::report(&cues, language, profile), &cues, &stretches);
     Finished { transcript: Transcript { language, spoken, task, duration_ms, cues }, quality }
 }

@@ -32,7 +32,7 @@ const TWICE: f32 = 0.2;
 /// Words at a seam that may stand on both sides of it.
 const SEAM: usize = 4;
 /// Odds of the window's language below which a part may be in another.
-const STRANGE: f32 = 0.05;
+const STRANGE: f32 = 0.1;
 /// Words of a part that are found again in what its neighbours say by themselves were theirs.
 const THEIRS: f32 = 0.6;
 
@@ -100,20 +100,21 @@ impl Looked<'_> {
         islands.iter().filter(|island| island.words.is_empty() || is_slow(island, scale(language))).count()
     }
 
-    /// Hears a part by itself, in the language that it is found to be in where that is asked for, or where what is heard
-    /// in the window's makes no sense. Gives the language too; nothing where the window was right about it.
+    /// Hears a part by itself, in the language that it is found to be in where it seems to be in another, or where what is
+    /// heard in the window's makes no sense. Gives the language too; nothing where the window was right about it.
     fn hear_alone(
         &self,
         session: &mut dyn Session,
         island: &Island,
-        why: Why,
+        (why, strange): (Why, bool),
         ask: &Ask,
         stop: &AtomicBool,
     ) -> Result<Option<(Alone, Language)>, Error> {
         let mut ask = ask.clone();
         let tells = self.spoken == Spoken::Found && island.spoken_ms >= TELLING_MS;
         let (samples, _) = alone::cut(self.sound, &island.place);
-        if tells && matches!(why, Why::Unsure | Why::Foreign) {
+        let asked = tells && (strange || why == Why::Unsure);
+        if asked {
             let found = language_of(session, samples, ask.language)?;
             if why == Why::Foreign && found == ask.language {
                 return Ok(None);
@@ -124,7 +125,7 @@ impl Looked<'_> {
             ask.beam = CAREFUL_BEAM;
         }
         let alone = alone::hear(session, self.sound, &island.place, &ask, stop)?;
-        if alone.believed || !tells || why == Why::Unsure {
+        if alone.believed || !tells || asked {
             return Ok(Some((alone, ask.language)));
         }
         let language = language_of(session, samples, ask.language)?;
@@ -153,8 +154,8 @@ pub(super) fn hear(
     let islands = looked.parted(heard.words.clone());
     let mut why = doubts(&islands, scale(ask.language));
     for (why, strange) in why.iter_mut().zip(looked.strangers) {
-        if *strange && matches!(why, None | Some(Why::Linked)) {
-            *why = Some(Why::Foreign);
+        if *strange {
+            why.get_or_insert(Why::Foreign);
         }
     }
     if islands.len() < 2 || why.iter().all(Option::is_none) {
@@ -163,8 +164,9 @@ pub(super) fn hear(
     let mut again: Vec<Option<Alone>> = Vec::with_capacity(islands.len());
     let mut languages = vec![ask.language; islands.len()];
     for (i, island) in islands.iter().enumerate() {
-        let found =
-            why[i].map(|why| looked.hear_alone(session, island, why, ask, stop)).transpose()?.flatten();
+        let strange = looked.strangers.get(i).is_some_and(|strange| *strange);
+        let found = why[i].map(|why| looked.hear_alone(session, island, (why, strange), ask, stop));
+        let found = found.transpose()?.flatten();
         again.push(found.map(|(alone, language)| {
             languages[i] = if alone.believed { language } else { ask.language };
             alone
@@ -202,9 +204,15 @@ fn put_together(
     let better: Vec<bool> = (0..islands.len())
         .map(|i| again[i].as_ref().is_some_and(|alone| replaces(alone, &islands[i].words, why[i], other(i))))
         .collect();
-    // What its neighbours say themselves.
+    // What its neighbours say themselves; and where by itself there is nothing, what went on in a neighbour that is whole.
     let gone: Vec<bool> = (0..islands.len())
-        .map(|i| again[i].is_some() && !better[i] && theirs(&islands[i].words, again, i))
+        .map(|i| {
+            let Some(alone) = again[i].as_ref().filter(|_| !better[i]) else { return false };
+            let beside = i > 0 && better[i - 1] || better.get(i + 1).is_some_and(|better| *better);
+            let nothing = alone.words.is_empty() || guard::is_humming(&alone.words);
+            let went_on = why[i] == Some(Why::Linked) && beside && nothing;
+            went_on || theirs(&islands[i].words, again, i)
+        })
         .collect();
     let mut words: Vec<Word> = Vec::new();
     let mut was_alone = false;

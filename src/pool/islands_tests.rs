@@ -6,7 +6,7 @@ use crate::engine::{Context, Engine, LanguageOdds};
 use crate::job::Task;
 
 /// A part: seconds of speech, 2 s of silence behind; what was heard of it among the others and with which log
-/// probability, what is heard of it alone, in which language.
+/// probability, what is heard of it alone, in which language; before a bar what is heard in another.
 struct Part(i64, &'static str, f32, (&'static str, f32, &'static str));
 
 /// As many words as the text has, spread over so many seconds.
@@ -42,8 +42,9 @@ fn check_with(parts: &'static [Part], spoken: Spoken, strangers: &[bool], others
     let engine = Scripted::new(odds, |sound, ask, _| {
         let middle = sound.samples[sound.samples.len() / 2] as usize;
         let Part(seconds, _, _, (text, logprob, language)) = parts[middle];
-        let known = ask.language.whisper_code() == language;
-        let words = if known { words(text, 200, seconds, logprob) } else { Vec::new() };
+        let (wrong, right) = text.split_once('|').unwrap_or(("", text));
+        let text = if ask.language.whisper_code() == language { right } else { wrong };
+        let words = words(text, 200, seconds, logprob);
         Ok(Heard { words, no_speech: None, avg_logprob: logprob })
     });
     let heard = Heard { words: heard, no_speech: None, avg_logprob: -0.3 };
@@ -144,6 +145,25 @@ fn a_foreign_line_that_the_decoder_is_sure_of_is_written_in_its_language_where_i
 }
 
 #[test]
+fn a_strange_part_is_told_by_itself_before_what_is_heard_of_it_is_believed() {
+    let parts: &[Part] = &[
+        Part(
+            4,
+            "Walking.",
+            -0.3,
+            ("Children walk at the river.|Um grupo de crianças anda no rio.", -0.2, "pt"),
+        ),
+        Part(3, "We are expecting some turbulence now.", -0.2, ("asked", -0.1, "en")),
+    ];
+    let (translated, foreign) = (
+        "Children walk at the river. We are expecting some turbulence now.",
+        "Um grupo de crianças anda no rio. We are expecting some turbulence now.",
+    );
+    check_with(parts, Spoken::Found, &[false, false], &["", ""], translated);
+    check_with(parts, Spoken::Found, &[true, false], &["", ""], foreign);
+}
+
+#[test]
 fn what_makes_no_sense_in_the_language_of_the_window_is_heard_in_its_own() {
     check(
         &[
@@ -177,6 +197,25 @@ fn words_that_a_neighbour_says_are_taken_from_where_they_were_only_with_what_it_
             ),
         ],
         "I'm Abigail Claflin. You can call me Abby.",
+    );
+}
+
+#[test]
+fn what_went_on_in_a_whole_sentence_goes_where_nothing_is_heard_by_itself() {
+    check(
+        &[
+            Part(2, "an ill-sposed", -0.1, ("", -0.1, "en")),
+            Part(3, "young man.", -0.1, ("He was not an ill-disposed young man.", -0.1, "en")),
+        ],
+        "He was not an ill-disposed young man.",
+    );
+    // In a sentence of its own they may have been said.
+    check(
+        &[
+            Part(1, "Quite so.", -0.1, ("", -0.1, "en")),
+            Part(3, "young man.", -0.1, ("He was not an ill-disposed young man.", -0.1, "en")),
+        ],
+        "Quite so. He was not an ill-disposed young man.",
     );
 }
 

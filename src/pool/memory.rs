@@ -75,8 +75,8 @@ impl Needs {
         };
         // What is thought of each token before and in a text, the sound, and all that is small.
         let always = 3 * vocabulary * 4 + SOUND + STATE;
-        // Keys and values of the sound, in f16.
-        let attended = 4 * layers * text * POSITIONS;
+        // Keys and values of the sound, in bytes with a scale for each 32.
+        let attended = 2 * layers * text * (POSITIONS + POSITIONS / 8);
         // They are made of the encoder's rows, which are made ready too, with a layer's matrix for a group of heads.
         let made = POSITIONS * encoder::group() as u64 * 4 + encoder::READ as u64 * 6 * width;
         let attending = attended + rows(width) + encoder::of_layers(rows(width) / 4 + width * width) + made;

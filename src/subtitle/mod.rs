@@ -17,6 +17,7 @@ pub mod profile;
 pub mod quality;
 pub mod regroup;
 mod scripts;
+pub mod spelling;
 pub mod srt;
 mod timing;
 mod units;

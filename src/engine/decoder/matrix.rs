@@ -4,6 +4,7 @@
 //! are read, sixteen rows side by side, so that a vector register holds one sum for each row, and as small as their type
 //! allows: bytes with a scale for each 32 of them (what q8_0 says, or less than it says), else f16.
 
+use super::super::encoder::math::{ROUND, greatest, with_vectors};
 use super::super::{Error, pages};
 #[cfg(target_arch = "x86_64")]
 use super::x86;
@@ -148,15 +149,21 @@ impl Store {
                 to.iter_mut().skip(lane).step_by(SIDE).zip(&halves).for_each(|(to, v)| *to = v.to_bits());
                 continue;
             }
-            for (block, from) in from.as_chunks::<BLOCK>().0.iter().enumerate() {
-                let lines = &mut self.0[matrix.block(side, block)..][..BLOCK_LINES];
-                let (scale, part) = scale_of(from);
-                lines[BLOCK / QUAD].0[lane * 4..][..4].copy_from_slice(&scale.to_ne_bytes());
-                for (line, four) in lines.iter_mut().zip(from.as_chunks::<QUAD>().0) {
-                    let to = line.0[lane * QUAD..].iter_mut();
-                    to.zip(four).for_each(|(to, v)| *to = whole(v * part) as i8 as u8);
-                }
-            }
+            let first = matrix.block(side, 0);
+            let blocks = self.0[first..].chunks_exact_mut(BLOCK_LINES).zip(from.as_chunks::<BLOCK>().0);
+            with_vectors(
+                #[inline(always)]
+                || {
+                    for (lines, from) in blocks {
+                        let mut bytes = [0; BLOCK];
+                        let scale = shrink(from, &mut bytes).0;
+                        lines[BLOCK / QUAD].0[lane * 4..][..4].copy_from_slice(&scale.to_ne_bytes());
+                        for (line, four) in lines.iter_mut().zip(bytes.as_chunks::<QUAD>().0) {
+                            line.0[lane * QUAD..][..QUAD].copy_from_slice(bytemuck::cast_slice(four));
+                        }
+                    }
+                },
+            );
         }
     }
 
@@ -273,17 +280,19 @@ impl Store {
     }
 }
 
-/// What a whole number of a block is worth, and how many of them make 1.
-fn scale_of(block: &[f32; BLOCK]) -> (f32, f32) {
-    let scale = block.iter().fold(0.0f32, |most, v| most.max(v.abs())) / 127.0;
-    // Of numbers next to nothing there would be too many.
-    if scale >= f32::MIN_POSITIVE { (scale, 1.0 / scale) } else { (0.0, 0.0) }
-}
-
-/// The nearest whole number; half of one goes away from 0.
+/// Values as whole numbers up to 127; gives what one of them is worth, and their sum.
 #[inline(always)]
-fn whole(value: f32) -> i32 {
-    (value + 0.5f32.copysign(value)) as i32
+fn shrink(from: &[f32; BLOCK], to: &mut [i8; BLOCK]) -> (f32, i32) {
+    let scale = greatest(from, f32::abs) / 127.0;
+    // Of numbers next to nothing there would be too many.
+    let (scale, part) = if scale >= f32::MIN_POSITIVE { (scale, 1.0 / scale) } else { (0.0, 0.0) };
+    let mut sum = 0;
+    for (to, from) in to.iter_mut().zip(from) {
+        let value = (from * part + ROUND).to_bits() as i8;
+        sum += i32::from(value);
+        *to = value;
+    }
+    (scale, sum)
 }
 
 impl Room {
@@ -294,17 +303,17 @@ impl Room {
         self.offsets.resize(vectors.len() / BLOCK, 0);
         let to = self.bytes.as_chunks_mut::<BLOCK>().0.iter_mut();
         let scales = self.scales.iter_mut().zip(&mut self.offsets);
-        for ((from, to), (scale, offset)) in vectors.as_chunks::<BLOCK>().0.iter().zip(to).zip(scales) {
-            let part;
-            (*scale, part) = scale_of(from);
-            let mut sum = 0;
-            for (to, from) in to.iter_mut().zip(from) {
-                let value = whole(from * part);
-                sum += value;
-                *to = value as i8;
-            }
-            *offset = -OFFSET * sum;
-        }
+        let blocks = vectors.as_chunks::<BLOCK>().0.iter().zip(to).zip(scales);
+        with_vectors(
+            #[inline(always)]
+            || {
+                for ((from, to), (scale, offset)) in blocks {
+                    let sum;
+                    (*scale, sum) = shrink(from, to);
+                    *offset = -OFFSET * sum;
+                }
+            },
+        );
     }
 }
 

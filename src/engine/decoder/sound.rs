@@ -5,12 +5,11 @@ use super::super::encoder::math::{Into, add_to_rows, soft_max};
 use super::super::encoder::ready::{Columns, Form, Reading, Rows};
 use super::super::encoder::{HEAD, group};
 use super::Decoder;
-use super::matrix::{self, Kind, Matrix, SIDE, Store};
-use half::f16;
-use half::slice::HalfFloatSliceExt;
+use super::matrix::{self, BLOCK, Kind, Matrix, Store};
 use std::ops::Range;
 
-/// What the decoder attends to of a sound: keys and values of every layer and head, in f16.
+/// What the decoder attends to of a sound: keys and values of every layer and head, in bytes. Behind the last position are
+/// zeros up to whole blocks.
 #[derive(Default)]
 pub(in crate::engine) struct Sound {
     store: Store,
@@ -34,6 +33,7 @@ impl Decoder {
         ready.shape(positions, width);
         ready.put(0, 0, width, (rows, width));
         let (mut layer, mut reading, mut made) = (Columns::new(form), Reading::default(), Vec::new());
+        let mut of_head = Vec::new();
         for (i, block) in self.blocks.iter().enumerate() {
             for name in ["key", "value"] {
                 let at = format!("{}.cross_attn.{name}", block.at);
@@ -53,10 +53,18 @@ impl Decoder {
                     }
                     for head in (0..step).step_by(HEAD) {
                         let (place, made) = (i * heads + (first + head) / HEAD, &made[head..]);
-                        match name {
-                            "key" => pack_keys(made, step, positions, store.halves(&keys[place])),
-                            _ => pack_values(made, step, positions, store.halves(&values[place])),
-                        }
+                        let to = match name {
+                            "key" => {
+                                of_head.clear();
+                                made.chunks(step).for_each(|row| of_head.extend_from_slice(&row[..HEAD]));
+                                &keys[place]
+                            }
+                            _ => {
+                                turn(made, step, positions, &mut of_head);
+                                &values[place]
+                            }
+                        };
+                        store.put(to, 0, &of_head);
                     }
                 }
             }
@@ -76,9 +84,10 @@ impl Sound {
         let mut used = 0;
         self.positions = positions;
         (self.keys, self.values) = (Vec::with_capacity(heads), Vec::with_capacity(heads));
+        let padded = positions.next_multiple_of(BLOCK);
         for _ in 0..heads {
-            self.keys.push(Matrix::new(positions, HEAD, Kind::Half, &mut used)?);
-            self.values.push(Matrix::new(HEAD, positions, Kind::Half, &mut used)?);
+            self.keys.push(Matrix::new(padded, HEAD, Kind::Bytes, &mut used)?);
+            self.values.push(Matrix::new(HEAD, padded, Kind::Bytes, &mut used)?);
         }
         self.store = Store::new(used);
         Ok(())
@@ -97,7 +106,8 @@ impl Sound {
         mixed: &mut [f32],
     ) {
         let (count, heads) = (queries.len() / width, width / HEAD);
-        scores.resize(count * self.positions, 0.0);
+        let padded = self.positions.next_multiple_of(BLOCK);
+        scores.resize(count * padded, 0.0);
         for head in 0..heads {
             let (keys, values) = (&self.keys[layer * heads + head], &self.values[layer * heads + head]);
             let of_head = &mut gathered[..count * HEAD];
@@ -105,11 +115,12 @@ impl Sound {
                 to.copy_from_slice(&from[head * HEAD..(head + 1) * HEAD]);
             }
             self.store.product(keys, of_head, room, scores);
-            for (row, part) in scores.chunks_exact_mut(self.positions).zip(&self.parts) {
+            for (i, row) in scores.chunks_exact_mut(padded).enumerate() {
+                let part = self.parts.get(i).cloned().unwrap_or(0..self.positions);
                 row[..part.start].fill(f32::MIN);
                 row[part.end..].fill(f32::MIN);
             }
-            soft_max(scores, self.positions, 1.0 / (HEAD as f32).sqrt());
+            soft_max(scores, padded, 1.0 / (HEAD as f32).sqrt());
             self.store.product(values, scores, room, of_head);
             for (to, from) in mixed.chunks_exact_mut(width).zip(of_head.chunks_exact(HEAD)) {
                 to[head * HEAD..(head + 1) * HEAD].copy_from_slice(from);
@@ -118,29 +129,15 @@ impl Sound {
     }
 }
 
-/// A head's keys, a row for each position.
-fn pack_keys(rows: &[f32], width: usize, positions: usize, to: &mut [u16]) {
-    let mut sixteen = [0.0; SIDE * HEAD];
-    for (side, to) in to.chunks_exact_mut(SIDE * HEAD).enumerate() {
-        sixteen.fill(0.0);
-        for lane in 0..SIDE.min(positions - side * SIDE) {
-            let row = &rows[(side * SIDE + lane) * width..][..HEAD];
-            sixteen.iter_mut().skip(lane).step_by(SIDE).zip(row).for_each(|(to, v)| *to = *v);
-        }
-        halve(&sixteen, to);
-    }
-}
-
-/// A head's values, a column for each position.
-fn pack_values(rows: &[f32], width: usize, positions: usize, to: &mut [u16]) {
-    for (side, to) in to.chunks_exact_mut(SIDE * positions).enumerate() {
-        for (position, to) in to.chunks_exact_mut(SIDE).enumerate() {
-            halve(&rows[position * width + side * SIDE..][..SIDE], to);
+/// A head's values, which are the first of each row, as a row for each of them: of all positions, and zeros behind.
+fn turn(rows: &[f32], step: usize, positions: usize, to: &mut Vec<f32>) {
+    let padded = positions.next_multiple_of(BLOCK);
+    to.clear();
+    to.resize(HEAD * padded, 0.0);
+    for (from, block) in rows.chunks(step * BLOCK).zip((0..padded).step_by(BLOCK)) {
+        for (i, to) in to.chunks_exact_mut(padded).enumerate() {
+            let values = from.iter().skip(i).step_by(step);
+            to[block..block + BLOCK].iter_mut().zip(values).for_each(|(to, v)| *to = *v);
         }
     }
-}
-
-fn halve(from: &[f32], to: &mut [u16]) {
-    let to: &mut [f16] = half::slice::HalfBitsSliceExt::reinterpret_cast_mut(to);
-    to.convert_from_f32_slice(from);
 }

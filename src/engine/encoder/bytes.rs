@@ -6,7 +6,7 @@
 //! where they begin.
 
 use super::half::{PANEL, check_places};
-use super::math::{Into, greatest, with_vectors};
+use super::math::{Into, ROUND, greatest, with_vectors};
 use super::pages;
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -57,7 +57,7 @@ impl Way {
         let numbers =
             |count: usize, step: f32| (0..count).map(|i| (i as f32 * step).sin()).collect::<Vec<_>>();
         let (a, b) = (numbers(ROWS * INNER, 0.7), numbers(COLUMNS * INNER, 0.3));
-        let (mut left, mut panels) = (Left::new(self), Panels::new(self));
+        let (mut left, mut panels) = (Left::new(self, Values::All), Panels::new(self, Values::All));
         left.shape(ROWS, INNER);
         left.put((0, 0), INNER, (&a, INNER));
         panels.shape(INNER, COLUMNS);
@@ -69,21 +69,29 @@ impl Way {
             a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>()
         };
         // Rounding alone is far below that, a wrong kernel far above.
-        let most = INNER as f32 / f32::from(self.most()) / 4.0;
+        let most = INNER as f32 / f32::from(self.most(Values::All)) / 4.0;
         out.iter().enumerate().all(|(at, got)| (got - dot(at)).abs() < most)
     }
 
     /// The greatest value of the left matrix as a byte, before the shift.
-    fn most(self) -> u8 {
-        match self {
-            Way::Wide | Way::Narrow => 127,
-            Way::Pairs => 63,
+    fn most(self, values: Values) -> u8 {
+        match (self, values) {
+            (Way::Wide | Way::Narrow, Values::All) | (Way::Pairs, Values::Positive) => 127,
+            (Way::Wide | Way::Narrow, Values::Positive) => 255,
+            (Way::Pairs, Values::All) => 63,
         }
     }
 
-    fn shift(self) -> u8 {
-        self.most() + 1
+    fn shift(self, values: Values) -> u8 {
+        if values == Values::All { self.most(values) + 1 } else { 0 }
     }
+}
+
+/// What the values of a left matrix are: those that none is below 0 of need no shift, and get twice as many steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Values {
+    All,
+    Positive,
 }
 
 /// Whether the instructions of [`Way::Narrow`] are here as AVX-512 has them: where they can be tried, but not needed.
@@ -95,6 +103,7 @@ fn has_narrow_of_avx512() -> bool {
 /// A left matrix; its rows are whole groups.
 pub(super) struct Left {
     way: Way,
+    values: Values,
     bytes: Vec<u8>,
     scales: Vec<f32>,
     columns: usize,
@@ -103,6 +112,8 @@ pub(super) struct Left {
 /// A right matrix in panels of [`PANEL`] columns: for each four rows of a group, four values a column.
 pub(super) struct Panels {
     way: Way,
+    /// Of the left matrices that it is multiplied with.
+    values: Values,
     quads: Vec<u32>,
     /// Of each group of each column, and where its sums begin.
     scales: Vec<f32>,
@@ -112,8 +123,8 @@ pub(super) struct Panels {
 }
 
 impl Left {
-    pub fn new(way: Way) -> Left {
-        Left { way, bytes: Vec::new(), scales: Vec::new(), columns: 0 }
+    pub fn new(way: Way, values: Values) -> Left {
+        Left { way, values, bytes: Vec::new(), scales: Vec::new(), columns: 0 }
     }
 
     /// Becomes a matrix of that shape; what is in it then is of no use.
@@ -129,7 +140,8 @@ impl Left {
         debug_assert!(column.is_multiple_of(GROUP) && width.is_multiple_of(GROUP));
         let (numbers, step) = from;
         let bytes = self.bytes[row * self.columns + column..].chunks_mut(self.columns);
-        let (of_row, most, shift) = (self.columns / GROUP, self.way.most(), self.way.shift());
+        let (most, shift) = (self.way.most(self.values), self.way.shift(self.values));
+        let of_row = self.columns / GROUP;
         let scales = self.scales[row * of_row + column / GROUP..].chunks_mut(of_row);
         with_vectors(
             #[inline(always)]
@@ -147,11 +159,9 @@ impl Left {
     }
 }
 
-/// Values as bytes from `shift - most` to `shift + most`; gives what a step of one is worth.
+/// Values as bytes from `shift - most`, or 0, to `shift + most`; gives what a step of one is worth.
 #[inline(always)]
 fn shrink(group: &[f32; GROUP], most: u8, shift: u8, to: &mut [u8; GROUP]) -> f32 {
-    /// Adding this rounds to a whole number and leaves it in the lowest bits.
-    const ROUND: f32 = 12_582_912.0;
     let size = greatest(group, f32::abs).max(0.0);
     let steps = if size > 0.0 { f32::from(most) / size } else { 0.0 };
     let middle = ROUND + f32::from(shift);
@@ -162,8 +172,9 @@ fn shrink(group: &[f32; GROUP], most: u8, shift: u8, to: &mut [u8; GROUP]) -> f3
 }
 
 impl Panels {
-    pub fn new(way: Way) -> Panels {
-        Panels { way, quads: Vec::new(), scales: Vec::new(), starts: Vec::new(), rows: 0, columns: 0 }
+    pub fn new(way: Way, values: Values) -> Panels {
+        let (quads, scales, starts) = (Vec::new(), Vec::new(), Vec::new());
+        Panels { way, values, quads, scales, starts, rows: 0, columns: 0 }
     }
 
     /// Becomes a matrix of that shape; what is in it then is of no use.
@@ -176,9 +187,21 @@ impl Panels {
         self.starts.resize(groups * PANEL, 0);
     }
 
+    /// Becomes the first numbers of rows, which begin `step` apart, with zeros behind the last up to whole groups.
+    pub fn put_rows(&mut self, width: usize, (data, step): (&[f32], usize)) {
+        self.shape(data.len().div_ceil(step).next_multiple_of(GROUP), width);
+        let mut turned = vec![0.0; width * self.rows];
+        for (rows, first) in data.chunks(step * PANEL).zip((0..).step_by(PANEL)) {
+            for (i, to) in turned.chunks_exact_mut(self.rows).enumerate() {
+                to[first..].iter_mut().zip(rows.iter().skip(i).step_by(step)).for_each(|(to, v)| *to = *v);
+            }
+        }
+        self.put_columns(0, (&turned, self.rows));
+    }
+
     /// Puts columns, which begin `step` apart and lie in one piece, in place from that one on.
     pub fn put_columns(&mut self, first: usize, (data, step): (&[f32], usize)) {
-        let (groups, shift) = (self.rows / GROUP, i32::from(self.way.shift()));
+        let (groups, shift) = (self.rows / GROUP, i32::from(self.way.shift(self.values)));
         with_vectors(
             #[inline(always)]
             || {
@@ -212,7 +235,7 @@ pub(super) fn product(
     columns: Range<usize>,
     into: Into,
 ) {
-    assert!(a.way == b.way && a.way.is_here(), "a CPU that can go the way");
+    assert!((a.way, a.values) == (b.way, b.values) && a.way.is_here(), "a CPU that can go the way");
     assert!(
         a.columns == b.rows && !of.is_empty() && of.end * a.columns <= a.bytes.len(),
         "matrices that fit"
@@ -252,101 +275,5 @@ pub(super) fn product(
 mod kernels;
 
 #[cfg(test)]
-mod tests {
-    use super::super::half;
-    use super::*;
-
-    /// Some values are far greater than the others, as they are in a transformer.
-    fn matrix(rows: usize, columns: usize, seed: u32) -> Vec<f32> {
-        let mut values = half::tests::matrix(rows, columns, seed);
-        values.iter_mut().step_by(97).for_each(|v| *v *= 20.0);
-        values
-    }
-
-    /// What a group becomes: whole numbers, and what one of them is worth.
-    fn shrunk(group: &[f32], most: u8) -> (Vec<f64>, f64) {
-        let mut bytes = [0; GROUP];
-        let shift = most + 1;
-        let scale = shrink(group.try_into().unwrap(), most, shift, &mut bytes);
-        let whole = bytes.iter().map(|b| f64::from(*b) - f64::from(shift)).collect::<Vec<_>>();
-        for (whole, value) in whole.iter().zip(group) {
-            assert!((whole * f64::from(scale) - f64::from(*value)).abs() <= 0.501 * f64::from(scale));
-        }
-        (whole, f64::from(scale))
-    }
-
-    /// Compares with sums of the rounded values, in f64.
-    fn check(way: Way, rows: usize, inner: usize, columns: usize) {
-        if !way.is_here() {
-            eprintln!("skipped: this CPU lacks {way:?}");
-            return;
-        }
-        let (a, b) = (matrix(rows + 2, inner, 1), matrix(columns, inner, 2));
-        let (mut left, mut panels) = (Left::new(way), Panels::new(way));
-        left.shape(rows + 2, inner);
-        left.put((0, 0), GROUP, (&a, inner));
-        left.put((0, GROUP), inner - GROUP, (&a[GROUP..], inner));
-        panels.shape(inner, columns);
-        panels.put_columns(0, (&b[..5 * inner], inner));
-        panels.put_columns(5, (&b[5 * inner..], inner));
-        let step = columns + 3;
-        let mut out = vec![5.0; rows * step];
-        product(&mut out, step, (&left, 2..rows + 2), &panels, 0..columns, Into::Instead);
-        product(&mut out, step, (&left, 2..rows + 2), &panels, 0..columns, Into::Added);
-        for row in 0..rows {
-            for column in 0..columns {
-                let (a, b) = (&a[(row + 2) * inner..][..inner], &b[column * inner..][..inner]);
-                let groups = a.chunks(GROUP).zip(b.chunks(GROUP));
-                let expected: f64 = groups
-                    .map(|(a, b)| {
-                        let ((a, by), (b, times)) = (shrunk(a, way.most()), shrunk(b, 127));
-                        2.0 * by * times * a.iter().zip(&b).map(|(a, b)| a * b).sum::<f64>()
-                    })
-                    .sum();
-                let got = f64::from(out[row * step + column]);
-                assert!((got - expected).abs() < 1e-3, "{way:?} {row} {column}: {got}, {expected} expected");
-            }
-            // What lies between the rows is not touched.
-            assert!(out[row * step + columns..(row + 1) * step].iter().all(|v| *v == 5.0));
-        }
-    }
-
-    #[test]
-    fn products_of_all_shapes_are_right() {
-        for way in [Way::Wide, Way::Narrow, Way::Pairs] {
-            check(way, 12, 128, 32);
-            check(way, 17, 192, 70);
-            check(way, 1, 128, 6);
-            check(way, 40, 512, 100);
-        }
-    }
-
-    #[test]
-    fn every_way_that_this_cpu_has_is_found_right() {
-        let ways = [Way::Wide, Way::Narrow, Way::Pairs].into_iter().filter(|way| way.is_here());
-        ways.for_each(|way| assert!(way.is_right(), "{way:?}"));
-    }
-
-    #[test]
-    fn the_greatest_values_do_not_overflow() {
-        let way = Way::Pairs;
-        if !way.is_here() {
-            eprintln!("skipped: this CPU lacks {way:?}");
-            return;
-        }
-        let (mut left, mut panels) = (Left::new(way), Panels::new(way));
-        left.shape(1, GROUP);
-        left.put((0, 0), GROUP, (&[1.0; GROUP], GROUP));
-        panels.shape(GROUP, 2);
-        panels.put_columns(0, (&[1.0; GROUP], GROUP));
-        panels.put_columns(1, (&[-1.0; GROUP], GROUP));
-        let mut out = [0.0; 2];
-        product(&mut out, 2, (&left, 0..1), &panels, 0..2, Into::Instead);
-        assert_eq!(out, [64.0, -64.0]);
-    }
-
-    #[test]
-    fn nothing_becomes_nothing() {
-        assert_eq!(shrunk(&[0.0; GROUP], 127), (vec![0.0; GROUP], 0.0));
-    }
-}
+#[path = "bytes_tests.rs"]
+mod tests;

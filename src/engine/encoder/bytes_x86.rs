@@ -161,13 +161,23 @@ macro_rules! half_as_wide {
                     }
                 }
                 let count = (of.columns - left).min(16);
-                for (row, sums) in sums.into_iter().enumerate() {
-                    let mut sixteen = [0.0; 16];
-                    _mm256_storeu_ps(sixteen.as_mut_ptr(), sums[0]);
-                    _mm256_storeu_ps(sixteen.as_mut_ptr().add(8), sums[1]);
+                for (row, mut sums) in sums.into_iter().enumerate() {
                     let to = &mut out[(first + row) * of.row_step + left..][..count];
-                    for (to, sum) in to.iter_mut().zip(sixteen) {
-                        *to = if of.added { *to + sum } else { sum };
+                    let mut sixteen = [0.0; 16];
+                    // Behind a narrow panel nothing is touched, and nothing may be there.
+                    let whole = count == 16;
+                    let at = if whole { to.as_mut_ptr() } else { sixteen.as_mut_ptr() };
+                    if of.added {
+                        if !whole {
+                            sixteen[..count].copy_from_slice(to);
+                        }
+                        let before = [_mm256_loadu_ps(at), _mm256_loadu_ps(at.add(8))];
+                        sums = [_mm256_add_ps(before[0], sums[0]), _mm256_add_ps(before[1], sums[1])];
+                    }
+                    _mm256_storeu_ps(at, sums[0]);
+                    _mm256_storeu_ps(at.add(8), sums[1]);
+                    if !whole {
+                        to.copy_from_slice(&sixteen[..count]);
                     }
                 }
             }

@@ -223,7 +223,7 @@ fn sum(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
 
 /// The greatest of what `f` makes of each number, in strands as well.
 #[inline(always)]
-pub(super) fn greatest(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+pub(in crate::engine) fn greatest(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     let greater = |a: f32, b: f32| if b > a { b } else { a };
     let (whole, rest) = row.as_chunks::<LANES>();
     let mut strands = [f32::MIN; LANES];
@@ -233,13 +233,14 @@ pub(super) fn greatest(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     rest.iter().map(|v| f(*v)).chain(strands).fold(f32::MIN, greater)
 }
 
+/// Adding this rounds to a whole number, half of one to the even one, and leaves it in the lowest bits.
+pub(in crate::engine) const ROUND: f32 = 12_582_912.0;
+
 /// e to the power of `x`, right to 2e-7 relative for x from -87 to 88; less is taken as -87.
 ///
 /// 2^n times a polynomial on half an octave around 0 (Taylor; the last term is below 1e-7).
 #[inline(always)]
 fn exp(x: f32) -> f32 {
-    /// Adding this rounds to a whole number and leaves it in the lowest bits.
-    const ROUND: f32 = 12_582_912.0;
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
     let x = if x < -87.0 { -87.0 } else { x };

@@ -15,6 +15,7 @@ pub(super) mod seat;
 pub(super) mod weights;
 
 use super::{Error, Part, pages};
+use bytes::Values;
 use math::{Into, View, add_to_rows, gelu, layer_norm, powers, product};
 use ready::{Columns, Form, Reading, Rows};
 pub use ready::{READ, of_layers, of_sound};
@@ -106,9 +107,9 @@ impl Desk {
             layers: [layers; 4].map(Columns::new),
             queries: Rows::new(sound),
             keys: Columns::new(sound),
-            values: Columns::new(sound),
+            values: Columns::beside(Values::Positive, sound),
             scores: Vec::new(),
-            shares: Rows::new(sound),
+            shares: Rows::of(Values::Positive, sound),
             heads: Rows::new(layers),
             inside: Vec::new(),
         }
@@ -121,18 +122,20 @@ impl Desk {
         self.queries.put(0, 0, HEAD, (&self.made[0][head..], step));
         self.keys.take((&self.made[1][head..], step), HEAD, true);
         self.values.take((&self.made[2][head..], step), HEAD, false);
+        let whole = Form::of_sound().whole(positions);
         for from in (0..positions).step_by(BLOCK) {
             let count = BLOCK.min(positions - from);
-            self.scores.resize(count * positions, 0.0);
+            self.scores.resize(count * whole, 0.0);
             self.block.resize(count * HEAD, 0.0);
-            self.shares.shape(count, positions);
+            self.shares.shape(count, whole);
             let queries = (&self.queries, from..from + count);
-            self.keys.product(&mut self.scores, positions, queries, 0..positions, Into::Instead);
+            self.keys.product(&mut self.scores, whole, queries, 0..positions, Into::Instead);
             let mut sums = [0.0; BLOCK];
-            let rows = self.scores.chunks_exact_mut(positions).zip(&mut sums);
+            let rows = self.scores.chunks_exact_mut(whole).zip(&mut sums);
             for (i, (row, sum)) in rows.enumerate() {
-                *sum = powers(row);
-                self.shares.put(i, 0, positions, (row, positions));
+                *sum = powers(&mut row[..positions]);
+                row[positions..].fill(0.0);
+                self.shares.put(i, 0, whole, (row, whole));
             }
             self.values.product(&mut self.block, HEAD, (&self.shares, 0..count), 0..HEAD, Into::Instead);
             for (row, sum) in self.block.chunks_exact_mut(HEAD).zip(sums) {
