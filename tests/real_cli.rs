@@ -39,7 +39,7 @@ fn transcribe_writes_beside_the_file_to_standard_output_and_to_a_file() {
     let beside = run(&home, &["transcribe", "library/talk.wav"]);
     ended(&beside, 0);
     assert_eq!(out(&beside), "");
-    assert!(err(&beside).contains("cues in English, written to library/talk.eng.srt"), "{}", err(&beside));
+    assert!(err(&beside).contains("1 cue in English, written to library/talk.eng.srt"), "{}", err(&beside));
     let srt = std::fs::read_to_string(home.path("library/talk.eng.srt")).unwrap();
     assert!(said(&srt).to_lowercase().contains("asterisk"), "{srt}");
 

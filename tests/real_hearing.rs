@@ -140,6 +140,15 @@ fn without_speech_no_file_is_written_and_no_language_is_told() {
     let output = home.program(&["transcribe", "library/noise.wav"]).output().unwrap();
     assert!(output.status.success());
     assert!(err(&output).contains("noise.wav: no speech was found, nothing was written"), "{}", err(&output));
+    let output = home.program(&["transcribe", "--output", "-", "library/noise.wav"]).output().unwrap();
+    assert!(output.status.success() && output.stdout.is_empty());
+    assert!(err(&output).contains("noise.wav: no speech was found\n"), "{}", err(&output));
+    // Where nothing can be written nothing is heard: that would be told first.
+    let output =
+        home.program(&["transcribe", "--output", "nowhere/x.srt", "library/noise.wav"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("noise.wav: cannot write nowhere/x.srt: "), "{}", err(&output));
+    assert!(!err(&output).contains("no speech"), "{}", err(&output));
     let daemon = Daemon::start(&home);
     let body = json!({ "file_path": home.path("library/noise.wav"), "target_lang": "en" }).to_string();
     let id = daemon.post("/api/jobs", &body).json()["id"].as_str().unwrap().to_string();

@@ -162,20 +162,24 @@ impl Transcribe {
         let highlight = config.wording.word_highlight.into();
         let mut failed = false;
         for file in &self.files {
-            let done = bench.transcribe(file, &asked).and_then(|(transcript, report)| {
-                let language = transcript.language.named(config.subtitle_language_naming_type);
-                let to = target.path(file, language, format);
-                put(file, &transcript, target.is_named(), to.as_deref(), |t| {
-                    formats::render(t, format, highlight)
-                })?;
-                for warning in &report.warnings {
-                    eprintln!("{}: warning: {warning}", file.display());
-                }
-                if self.report {
-                    eprint!("{report}");
-                }
-                Ok(())
-            });
+            // Of the language that it will be in, as far as that is known.
+            let likely = asked.language.filter(|_| task == Task::Transcribe).unwrap_or(Language::ENGLISH);
+            let tried = target.try_out(file, likely.named(config.subtitle_language_naming_type), format);
+            let done =
+                tried.and_then(|()| bench.transcribe(file, &asked)).and_then(|(transcript, report)| {
+                    let language = transcript.language.named(config.subtitle_language_naming_type);
+                    let to = target.path(file, language, format);
+                    put(file, &transcript, target.is_named(), to.as_deref(), |t| {
+                        formats::render(t, format, highlight)
+                    })?;
+                    for warning in &report.warnings {
+                        eprintln!("{}: warning: {warning}", file.display());
+                    }
+                    if self.report {
+                        eprint!("{report}");
+                    }
+                    Ok(())
+                });
             if let Err(why) = done {
                 eprintln!("transcriptord: {}: {why}", file.display());
                 failed = true;
@@ -195,8 +199,11 @@ fn put(
     render: impl Fn(&Transcript) -> String,
 ) -> Result<(), String> {
     let silent = transcript.cues.is_empty();
+    if silent && (!named || to.is_none()) {
+        let rest = if named { "" } else { ", nothing was written" };
+        eprintln!("{}: no speech was found{rest}", media.display());
+    }
     if silent && !named {
-        eprintln!("{}: no speech was found, nothing was written", media.display());
         return Ok(());
     }
     let text = render(transcript);
@@ -205,16 +212,21 @@ fn put(
         None => std::io::stdout().lock().write_all(text.as_bytes()),
         Some(path) => finish::write_whole(path, text.as_bytes()),
     }
-    .map_err(|e| format!("cannot write {}: {e}", to.unwrap_or(Path::new("standard output")).display()))?;
+    .map_err(|e| unwritable(to.unwrap_or(Path::new("standard output")), &e))?;
     if let Some(path) = to {
         let found = match (silent, transcript.cues.len(), transcript.spoken) {
             (true, ..) => "no speech was found".to_owned(),
+            (false, 1, spoken) => format!("1 cue in {spoken}"),
             (false, count, spoken) => format!("{count} cues in {spoken}"),
         };
         let place = if replaced { " in place of the one that was there" } else { "" };
         eprintln!("{}: {found}, written to {}{place}", media.display(), path.display());
     }
     Ok(())
+}
+
+fn unwritable(to: &Path, e: &std::io::Error) -> String {
+    format!("cannot write {}: {e}", to.display())
 }
 
 /// Where the text goes.
@@ -242,6 +254,16 @@ impl Target {
     /// The person said where, to the file.
     fn is_named(&self) -> bool {
         matches!(self, Target::Stdout | Target::File(_))
+    }
+
+    /// Fails as writing a file's subtitle would, now instead of after hours of work.
+    fn try_out(&self, media: &Path, language: &str, format: Format) -> Result<(), String> {
+        let Some(path) = self.path(media, language, format) else { return Ok(()) };
+        // What there is to hear comes first: without it there is nothing to write.
+        if !media.is_file() {
+            return Ok(());
+        }
+        finish::try_out(&path).map_err(|e| unwritable(&path, &e))
     }
 
     fn path(&self, media: &Path, language: &str, format: Format) -> Option<PathBuf> {
