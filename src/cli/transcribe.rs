@@ -199,11 +199,8 @@ fn put(
     render: impl Fn(&Transcript) -> String,
 ) -> Result<(), String> {
     let silent = transcript.cues.is_empty();
-    if silent && (!named || to.is_none()) {
-        let rest = if named { "" } else { ", nothing was written" };
-        eprintln!("{}: no speech was found{rest}", media.display());
-    }
     if silent && !named {
+        eprintln!("{}: no speech was found, nothing was written", media.display());
         return Ok(());
     }
     let text = render(transcript);
@@ -221,6 +218,8 @@ fn put(
         };
         let place = if replaced { " in place of the one that was there" } else { "" };
         eprintln!("{}: {found}, written to {}{place}", media.display(), path.display());
+    } else if silent {
+        eprintln!("{}: no speech was found", media.display());
     }
     Ok(())
 }

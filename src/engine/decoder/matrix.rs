@@ -168,7 +168,7 @@ impl Store {
     }
 
     /// The values of a matrix of f16: for each sixteen rows, column by column, the sixteen.
-    pub fn halves(&mut self, matrix: &Matrix) -> &mut [u16] {
+    fn halves(&mut self, matrix: &Matrix) -> &mut [u16] {
         let lines = &mut self.0[matrix.first..][..matrix.lines()];
         let values = matrix.rows.next_multiple_of(SIDE) * matrix.columns;
         // SAFETY: a line is 64 bytes without any between, aligned for 32 u16, of which every value is one.

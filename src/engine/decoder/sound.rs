@@ -1,7 +1,7 @@
 //! What the decoder attends to of a sound. Knows nothing of tokens.
 
 use super::super::Error;
-use super::super::encoder::math::{Into, add_to_rows, soft_max};
+use super::super::encoder::math::{Into, add_to_rows, soft_max, turn};
 use super::super::encoder::ready::{Columns, Form, Reading, Rows};
 use super::super::encoder::{HEAD, group};
 use super::Decoder;
@@ -60,7 +60,7 @@ impl Decoder {
                                 &keys[place]
                             }
                             _ => {
-                                turn(made, step, positions, &mut of_head);
+                                turn((made, step), HEAD, positions.next_multiple_of(BLOCK), &mut of_head);
                                 &values[place]
                             }
                         };
@@ -125,19 +125,6 @@ impl Sound {
             for (to, from) in mixed.chunks_exact_mut(width).zip(of_head.chunks_exact(HEAD)) {
                 to[head * HEAD..(head + 1) * HEAD].copy_from_slice(from);
             }
-        }
-    }
-}
-
-/// A head's values, which are the first of each row, as a row for each of them: of all positions, and zeros behind.
-fn turn(rows: &[f32], step: usize, positions: usize, to: &mut Vec<f32>) {
-    let padded = positions.next_multiple_of(BLOCK);
-    to.clear();
-    to.resize(HEAD * padded, 0.0);
-    for (from, block) in rows.chunks(step * BLOCK).zip((0..padded).step_by(BLOCK)) {
-        for (i, to) in to.chunks_exact_mut(padded).enumerate() {
-            let values = from.iter().skip(i).step_by(step);
-            to[block..block + BLOCK].iter_mut().zip(values).for_each(|(to, v)| *to = *v);
         }
     }
 }

@@ -6,7 +6,7 @@
 //! where they begin.
 
 use super::half::{PANEL, check_places};
-use super::math::{Into, ROUND, greatest, with_vectors};
+use super::math::{Into, ROUND, greatest, turn, with_vectors};
 use super::pages;
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -190,12 +190,8 @@ impl Panels {
     /// Becomes the first numbers of rows, which begin `step` apart, with zeros behind the last up to whole groups.
     pub fn put_rows(&mut self, width: usize, (data, step): (&[f32], usize)) {
         self.shape(data.len().div_ceil(step).next_multiple_of(GROUP), width);
-        let mut turned = vec![0.0; width * self.rows];
-        for (rows, first) in data.chunks(step * PANEL).zip((0..).step_by(PANEL)) {
-            for (i, to) in turned.chunks_exact_mut(self.rows).enumerate() {
-                to[first..].iter_mut().zip(rows.iter().skip(i).step_by(step)).for_each(|(to, v)| *to = *v);
-            }
-        }
+        let mut turned = Vec::new();
+        turn((data, step), width, self.rows, &mut turned);
         self.put_columns(0, (&turned, self.rows));
     }
 

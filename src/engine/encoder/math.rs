@@ -184,6 +184,20 @@ pub(super) fn layer_norm(out: &mut [f32], rows: &[f32], weight: &[f32], bias: &[
     );
 }
 
+/// The first `width` numbers of rows that are `step` apart, each as a row of `length` numbers: one of each row, and zeros
+/// behind the last.
+pub(in crate::engine) fn turn((rows, step): (&[f32], usize), width: usize, length: usize, to: &mut Vec<f32>) {
+    /// Rows that are gone through at once: what is read of them stays in the cache.
+    const AT_ONCE: usize = 32;
+    to.clear();
+    to.resize(width * length, 0.0);
+    for (rows, first) in rows.chunks(step * AT_ONCE).zip((0..).step_by(AT_ONCE)) {
+        for (i, to) in to.chunks_exact_mut(length).enumerate() {
+            to[first..].iter_mut().zip(rows.iter().skip(i).step_by(step)).for_each(|(to, v)| *to = *v);
+        }
+    }
+}
+
 /// Calls `f`, compiled for the vectors at hand: for loops that are to become vector code. It must be inlined.
 pub(in crate::engine) fn with_vectors<F: FnOnce()>(f: F) {
     struct Once<F>(F);
