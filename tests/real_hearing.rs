@@ -182,6 +182,38 @@ fn half_a_file_gives_half_a_subtitle_and_says_so() {
 }
 
 #[test]
+fn damage_in_the_middle_costs_points_and_is_told() {
+    let Some(home) = speech::home() else { return };
+    let film = home.path("library/film.mkv");
+    ffmpeg(&clip("en_demo").path, &["-af", "apad=pad_dur=20", "-c:a", "ac3"], &film);
+    let whole = std::fs::read(&film).unwrap();
+    let mut bytes = whole.clone();
+    let middle = bytes.len() / 3..bytes.len() / 2;
+    bytes[middle].fill(0x55);
+    std::fs::write(&film, bytes).unwrap();
+    let (srt, told) = transcribe(&home, &["--language", "en", "--report", "library/film.mkv"]);
+    assert!(said(&srt).contains("Asterisk"), "{srt}");
+    assert!(
+        told.contains("film.mkv: warning: ") && told.contains(" s of the sound is damaged, at "),
+        "{told}"
+    );
+    assert!(told.contains("words may be missing there\n") && told.contains(": damaged\n"), "{told}");
+    std::fs::write(&film, whole).unwrap();
+    let (_, told) = transcribe(&home, &["--language", "en", "--report", "library/film.mkv"]);
+    assert!(!told.contains("warning") && !told.contains("damaged"), "{told}");
+}
+
+#[test]
+fn a_language_that_was_told_wrong_is_told_back() {
+    let Some(home) = speech::home() else { return };
+    std::fs::copy(clip("en_demo").path, home.path("library/talk.wav")).unwrap();
+    let (_, told) = transcribe(&home, &["--language", "es", "--report", "library/talk.wav"]);
+    let why = "the speech sounds like English, not Spanish as was told: most words may be wrong";
+    assert!(told.contains(&format!("talk.wav: warning: {why}\n")), "{told}");
+    assert!(told.contains(&format!("  -60: {why}\n")), "{told}");
+}
+
+#[test]
 fn a_subtitle_that_is_there_is_replaced_and_the_command_says_so() {
     let Some(home) = speech::home() else { return };
     std::fs::copy(clip("en_thanks").path, home.path("library/talk.wav")).unwrap();

@@ -1,30 +1,38 @@
 //! Any media as samples, through a pipe from ffmpeg. Knows nothing of which track is the right one.
 
+use super::damage::{self, Damage, Told};
 use super::probe::Track;
 use super::raw::append_s16le;
 use super::{Error, PER_MS, Pcm, mix};
 use ffmpeg_sidecar::child::FfmpegChild;
 use ffmpeg_sidecar::command::FfmpegCommand;
 use std::ffi::OsString;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::ChildStdout;
+use std::process::{ChildStderr, ChildStdout};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 /// A running ffmpeg; ended when dropped.
 pub struct Decoder {
     child: FfmpegChild,
     stdout: ChildStdout,
-    /// Collects what ffmpeg complains of, so that its pipe never fills.
-    complaints: Option<JoinHandle<String>>,
+    /// What ffmpeg tells of the sound, and who takes it down, so that its pipe never fills.
+    told: Arc<Told>,
+    scribe: Option<JoinHandle<()>>,
     path: PathBuf,
     bytes: Vec<u8>,
     any: bool,
+    /// Where in the film its first sample is.
+    from_ms: i64,
     /// Samples of silence still to come before the first sound.
     lead: i64,
     /// Begun somewhere else than at the start: there may be nothing behind it.
     later: bool,
 }
+
+/// No message is longer.
+const LINE: u64 = 65_536;
 
 /// Fills holes with silence, so that a sample's number is its time in the film.
 ///
@@ -37,7 +45,7 @@ const FILLED: &str = "aresample=async=1";
 /// begins.
 pub fn open(path: &Path, track: &Track, begins_ms: i64, start_ms: i64) -> Result<Decoder, Error> {
     let mut command = FfmpegCommand::new();
-    command.hide_banner().args(["-nostdin", "-loglevel", "error"]);
+    command.hide_banner().args(["-nostdin", "-nostats", "-loglevel", damage::LOGLEVEL]);
     if start_ms > 0 {
         command.seek(format!("{start_ms}ms"));
     }
@@ -55,37 +63,42 @@ pub fn open(path: &Path, track: &Track, begins_ms: i64, start_ms: i64) -> Result
         })?;
     drop(child.take_stdin());
     let stdout = child.take_stdout().ok_or(Error::NoFfmpeg { tool: "ffmpeg" })?;
-    let complaints = child.take_stderr().map(|mut stderr| {
-        std::thread::spawn(move || {
-            let (mut text, mut block) = (Vec::new(), [0u8; 4096]);
-            while let Ok(n @ 1..) = stderr.read(&mut block) {
-                // The first complaints tell the cause; a broken file can make millions.
-                if text.len() < 16_384 {
-                    text.extend_from_slice(&block[..n]);
-                }
-            }
-            String::from_utf8_lossy(&text).into_owned()
-        })
+    let told = Arc::new(Told::default());
+    let scribe = child.take_stderr().map(|stderr| {
+        let told = told.clone();
+        std::thread::spawn(move || take_down(stderr, &told))
     });
     Ok(Decoder {
         child,
         stdout,
-        complaints,
+        told,
+        scribe,
         path: path.to_owned(),
         bytes: Vec::new(),
         any: false,
+        from_ms: begins_ms.max(start_ms),
         lead: (begins_ms - start_ms.max(0)).max(0) * PER_MS,
         later: start_ms > 0,
     })
 }
 
+fn take_down(stderr: ChildStderr, told: &Told) {
+    let (mut stderr, mut line) = (BufReader::new(stderr), Vec::new());
+    while let Ok(1..) = (&mut stderr).take(LINE).read_until(b'\n', &mut line) {
+        told.line(&String::from_utf8_lossy(&line));
+        line.clear();
+    }
+}
+
 impl Decoder {
     /// What ffmpeg's end means: its exit status and complaints as an error, or nothing.
     fn ended(&mut self) -> Result<(), Error> {
-        let Some(complaints) = self.complaints.take() else { return Ok(()) };
-        let why = last_line(&complaints.join().unwrap_or_default());
+        let Some(scribe) = self.scribe.take() else { return Ok(()) };
+        // It has all that ffmpeg had to say once this one ends.
+        let _ = scribe.join();
         let good = self.child.wait().is_ok_and(|status| status.success());
         let path = self.path.clone();
+        let why = without_name(&self.told.why(), &path);
         match (good, self.any) {
             (true, false) if !self.later => {
                 let why = "its audio track is empty, or the file was cut off before it".to_owned();
@@ -111,16 +124,23 @@ impl Pcm for Decoder {
         (&mut self.stdout).take(wanted).read_to_end(&mut self.bytes).map_err(|e| Error::io(&self.path, e))?;
         let count = append_s16le(&self.bytes, out);
         self.any |= count > 0;
+        self.told.read(count);
         if count == 0 {
             self.ended()?;
         }
         Ok(count)
     }
+
+    fn damage(&self) -> Vec<Damage> {
+        let from = self.from_ms;
+        let in_film = |d: Damage| Damage { start_ms: d.start_ms + from, end_ms: d.end_ms + from, ..d };
+        self.told.damage().into_iter().map(in_film).collect()
+    }
 }
 
 impl Drop for Decoder {
     fn drop(&mut self) {
-        if self.complaints.is_some() {
+        if self.scribe.is_some() {
             // Ended before its end: whoever reads has what they need. An error here means it is gone already.
             let _ = self.child.kill();
             let _ = self.child.wait();
@@ -136,8 +156,8 @@ pub(super) fn as_file_url(path: &Path) -> OsString {
     url
 }
 
-/// The last line with something in it: where ffmpeg puts the reason.
-pub(super) fn last_line(text: &str) -> String {
-    let line = text.lines().map(str::trim).rfind(|l| !l.is_empty());
-    line.unwrap_or("it gave no reason").to_owned()
+/// What ffmpeg says, without the file's name: the errors here name it themselves.
+pub(super) fn without_name(said: &str, path: &Path) -> String {
+    let name = format!("file:{}: ", path.display());
+    said.replace(&name, "")
 }

@@ -3,6 +3,7 @@
 //! Three doors lead to the same [`Pcm`] stream: raw samples from Bazarr (`raw`), WAV without ffmpeg
 //! (`wav`), and everything else through an ffmpeg pipe (`decode`). Nothing here holds a whole file.
 
+pub mod damage;
 pub mod decode;
 mod mix;
 pub mod onset;
@@ -13,6 +14,7 @@ mod start;
 pub mod wav;
 pub mod windows;
 
+pub use damage::Damage;
 pub use probe::Wish;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -30,6 +32,11 @@ pub trait Pcm: Send {
     ///
     /// Fails when the source breaks off in a way that loses sound; what was read before stays valid.
     fn read(&mut self, out: &mut Vec<f32>, max: usize) -> Result<usize, Error>;
+
+    /// Where the source was found damaged so far, in the order of time. Silence stands there for what is lost.
+    fn damage(&self) -> Vec<Damage> {
+        Vec::new()
+    }
 }
 
 /// Samples as they are kept while they wait, in 16 bits: what nearly all sound comes in, and half of the memory.

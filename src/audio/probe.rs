@@ -110,8 +110,8 @@ struct Format {
     duration: Option<String>,
 }
 
-/// Containers whose head tells the length; others are read to their end for it, or it is guessed.
-const EXACT: &[&str] = &["matroska", "mov", "flac"];
+/// Containers whose head or last page tells the length; of others it is guessed.
+const EXACT: &[&str] = &["matroska", "mov", "flac", "ogg"];
 
 #[derive(Deserialize)]
 struct Stream {
@@ -160,7 +160,7 @@ pub fn probe(path: &Path) -> Result<Media, Error> {
             _ => Error::io(path, e),
         })?;
     if !output.status.success() {
-        let why = super::decode::last_line(&String::from_utf8_lossy(&output.stderr));
+        let why = super::decode::without_name(&last_line(&String::from_utf8_lossy(&output.stderr)), path);
         return Err(Error::NotMedia { path: path.to_owned(), why });
     }
     let report: Report = serde_json::from_slice(&output.stdout)
@@ -222,6 +222,12 @@ fn track(stream: Stream, index: u32) -> Track {
         duration_ms: ms(stream.duration.as_ref()),
         end_ms: ms(stream.tags.duration.as_ref()),
     }
+}
+
+/// The last line with something in it: where ffmpeg puts the reason.
+fn last_line(text: &str) -> String {
+    let line = text.lines().map(str::trim).rfind(|l| !l.is_empty());
+    line.unwrap_or("it gave no reason").to_owned()
 }
 
 #[cfg(test)]
@@ -304,6 +310,7 @@ mod tests {
         check("mov,mp4,m4a", r#""duration":"10.0""#, 15_000);
         check("matroska,webm", r#""tags":{"DURATION":"00:00:50.250000000"},"duration":"60.5""#, 50_250);
         check("matroska,webm", r#""tags":{}"#, 60_500);
+        check("ogg", r#""duration":"60.5""#, 65_500);
         check("mpegts", r#""duration":"10.0""#, 0);
     }
 

@@ -5,6 +5,7 @@ pub mod job;
 pub mod key;
 mod log;
 pub mod model;
+mod output;
 mod progress;
 pub mod serve;
 pub mod transcribe;

@@ -1,20 +1,20 @@
 //! `transcriptord transcribe`: subtitles without a daemon. Does not know how windows become words.
 
+use super::output::{self, Target};
 use super::{Failure, log, progress};
 use crate::clock::System;
 use crate::config::{self, Config, Flags};
 use crate::job::{JobKind, JobState, NewJob, Options, Origin, Preset, Source, Task};
 use crate::language::Language;
 use crate::pool::hints::{self, Order, Report};
-use crate::pool::{builds, device, finish, setup::Setup};
+use crate::pool::{builds, device, setup::Setup};
 use crate::queue::Queue;
 use crate::serve;
 use crate::store::Store;
 use crate::subtitle::quality::Quality;
-use crate::subtitle::{Format, Transcript, formats};
+use crate::subtitle::{Transcript, formats};
 use crate::title;
 use argh::FromArgs;
-use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -142,13 +142,14 @@ impl Transcribe {
         };
         let task = self.task.as_deref().map_or(Ok(Task::Transcribe), str::parse).map_err(usage)?;
         let preset = self.quality.as_deref().map_or(Ok(Preset::Balanced), str::parse).map_err(usage)?;
-        let named = self.output.as_ref().and_then(|o| o.extension()).and_then(|e| e.to_str());
-        let format = match (&self.format, named.and_then(|e| e.parse::<Format>().ok())) {
-            (Some(name), _) => name.parse::<Format>().map_err(|e| usage(e.to_string()))?,
-            (None, Some(format)) => format,
-            (None, None) => Format::Srt,
-        };
         let target = Target::of(self.output.as_deref(), self.files.len())?;
+        let format = output::format_of(self.format.as_deref(), &target)?;
+        target.tell_apart(&self.files, format)?;
+        if self.word_highlight && !format.highlights() {
+            return Err(usage(format!(
+                "{format} marks no words: leave --word-highlight out, or make srt, vtt, lrc or ass"
+            )));
+        }
         let options = Options { model: config.model.clone(), ..serve::options(&config) };
         let asked = Asked {
             language,
@@ -169,7 +170,7 @@ impl Transcribe {
                 tried.and_then(|()| bench.transcribe(file, &asked)).and_then(|(transcript, report)| {
                     let language = transcript.language.named(config.subtitle_language_naming_type);
                     let to = target.path(file, language, format);
-                    put(file, &transcript, target.is_named(), to.as_deref(), |t| {
+                    output::put(file, &transcript, target.is_named(), to.as_deref(), |t| {
                         formats::render(t, format, highlight)
                     })?;
                     for warning in &report.warnings {
@@ -181,98 +182,15 @@ impl Transcribe {
                     Ok(())
                 });
             if let Err(why) = done {
+                // Many reasons name the file themselves.
+                let whole = file.canonicalize().unwrap_or_default().display().to_string();
+                let why = why.strip_prefix(&format!("{whole}: ")).unwrap_or(&why);
                 eprintln!("transcriptord: {}: {why}", file.display());
                 failed = true;
             }
         }
         bench.stop();
         if failed { Err(Failure::Told) } else { Ok(()) }
-    }
-}
-
-/// Writes the text and says so. Where nobody speaks a file is written only when it was asked for by name.
-fn put(
-    media: &Path,
-    transcript: &Transcript,
-    named: bool,
-    to: Option<&Path>,
-    render: impl Fn(&Transcript) -> String,
-) -> Result<(), String> {
-    let silent = transcript.cues.is_empty();
-    if silent && !named {
-        eprintln!("{}: no speech was found, nothing was written", media.display());
-        return Ok(());
-    }
-    let text = render(transcript);
-    let replaced = to.is_some_and(Path::is_file);
-    match to {
-        None => std::io::stdout().lock().write_all(text.as_bytes()),
-        Some(path) => finish::write_whole(path, text.as_bytes()),
-    }
-    .map_err(|e| unwritable(to.unwrap_or(Path::new("standard output")), &e))?;
-    if let Some(path) = to {
-        let found = match (silent, transcript.cues.len(), transcript.spoken) {
-            (true, ..) => "no speech was found".to_owned(),
-            (false, 1, spoken) => format!("1 cue in {spoken}"),
-            (false, count, spoken) => format!("{count} cues in {spoken}"),
-        };
-        let place = if replaced { " in place of the one that was there" } else { "" };
-        eprintln!("{}: {found}, written to {}{place}", media.display(), path.display());
-    } else if silent {
-        eprintln!("{}: no speech was found", media.display());
-    }
-    Ok(())
-}
-
-fn unwritable(to: &Path, e: &std::io::Error) -> String {
-    format!("cannot write {}: {e}", to.display())
-}
-
-/// Where the text goes.
-enum Target {
-    Beside,
-    Stdout,
-    File(PathBuf),
-    Folder(PathBuf),
-}
-
-impl Target {
-    fn of(output: Option<&Path>, files: usize) -> Result<Target, Failure> {
-        match output {
-            None => Ok(Target::Beside),
-            Some(path) if path == Path::new("-") => Ok(Target::Stdout),
-            Some(path) if path.is_dir() => Ok(Target::Folder(path.to_owned())),
-            Some(path) if files == 1 => Ok(Target::File(path.to_owned())),
-            Some(path) => Err(Failure::Usage(format!(
-                "{} is not a folder, and there are {files} files: name a folder with --output, or '-'",
-                path.display()
-            ))),
-        }
-    }
-
-    /// The person said where, to the file.
-    fn is_named(&self) -> bool {
-        matches!(self, Target::Stdout | Target::File(_))
-    }
-
-    /// Fails as writing a file's subtitle would, now instead of after hours of work.
-    fn try_out(&self, media: &Path, language: &str, format: Format) -> Result<(), String> {
-        let Some(path) = self.path(media, language, format) else { return Ok(()) };
-        // What there is to hear comes first: without it there is nothing to write.
-        if !media.is_file() {
-            return Ok(());
-        }
-        finish::try_out(&path).map_err(|e| unwritable(&path, &e))
-    }
-
-    fn path(&self, media: &Path, language: &str, format: Format) -> Option<PathBuf> {
-        let extension = format!("{language}.{}", format.extension());
-        match self {
-            Target::Beside => Some(media.with_extension(extension)),
-            Target::Stdout => None,
-            Target::File(path) => Some(path.clone()),
-            Target::Folder(dir) => Some(dir.join(media.with_extension(extension).file_name()?)),
-        }
     }
 }
 

@@ -160,6 +160,7 @@ fn read(shared: &Arc<Shared>, open: &Arc<Open>) {
                 return Ok(None);
             }
         }
+        open.damage.get_or_init(|| reader.damage());
         Ok(Some(reader.read_ms()))
     })();
     // The mark of the opening goes in any case but a death.

@@ -1,6 +1,7 @@
 //! From the words of all windows to a finished subtitle. Knows nothing of engines or workers.
 
 use super::open::Open;
+use crate::audio::Damage;
 use crate::engine::Heard;
 use crate::job::{Job, Options, Task};
 use crate::language::Language;
@@ -61,18 +62,32 @@ pub fn lay_out(
     let words: Vec<Word> = checkpoints.into_iter().flat_map(|c| c.heard.words).collect();
     let words = spelling::modern(clean::spoken(&words), language);
     let cues = layout::cues_within(&words, language, profile, regroup.as_ref(), duration_ms);
-    let quality = quality::judge(check::report(&cues, language, profile), &cues, &stretches);
+    let mut quality = quality::judge(check::report(&cues, language, profile), &cues, &stretches);
+    quality.mistold(spoken, &stretches);
     Finished { transcript: Transcript { language, spoken, task, duration_ms, cues }, quality }
 }
 
 /// Says what was amiss with the job besides its words: in the report, and in the log.
 pub fn complain(open: &Open, read_ms: i64, quality: &mut Quality) {
     let (job, promised_ms) = (&open.job, open.promised_ms.load(Ordering::Relaxed));
-    if quality.cut_off(read_ms, promised_ms) {
-        log::warn!("job {} ({}): {}", job.id, job.file_name, quality.warnings.join("; "));
+    let damage = open.damage.get().map_or(&[][..], Vec::as_slice);
+    quality.damaged(damage.iter().map(stretch_of).collect(), lost_ms(damage), read_ms);
+    quality.cut_off(read_ms, promised_ms);
+    for warning in &quality.warnings {
+        log::warn!("job {} ({}): {warning}", job.id, job.file_name);
     }
     // This one stands in the log since it was found.
     quality.warnings.extend(open.prompt.get().and_then(|prompt| prompt.cut.clone()));
+}
+
+fn lost_ms(damage: &[Damage]) -> i64 {
+    damage.iter().map(|d| d.lost_ms).sum()
+}
+
+fn stretch_of(damage: &Damage) -> Stretch {
+    let Damage { start_ms, end_ms, .. } = *damage;
+    let doubt = Some("damaged".to_owned());
+    Stretch { start_ms, end_ms, speech_ms: 0, wordless_ms: 0, doubt, sounds_like: None }
 }
 
 /// Writes the subtitle file of a job that wants one; gives its path. Where nobody speaks there is none.

@@ -46,6 +46,8 @@ pub(super) const TELLING_MS: i64 = 1_500;
 /// Odds for another language, and against the usual one, that make a window foreign.
 pub(super) const CLEARLY: f32 = 0.85;
 const HARDLY: f32 = 0.05;
+/// Of so many windows one is asked what it sounds like where the language was told: that may be wrong.
+const ASKED_EVERY: u32 = 4;
 
 /// The words of a window with times of the film, and how it went.
 ///
@@ -68,8 +70,13 @@ pub fn hear(
     let samples = window.samples();
     let sound = Sound { samples: &samples, speech: &speech };
     let mut ask = ask.clone();
-    if spoken == Spoken::Found && speech_ms >= TELLING_MS {
-        ask.language = language_of(session, sound.samples, ask.language)?;
+    let mut sounds_like = None;
+    if speech_ms >= TELLING_MS && (spoken == Spoken::Found || window.index.is_multiple_of(ASKED_EVERY)) {
+        let found = language_of(session, sound.samples, ask.language)?;
+        match spoken {
+            Spoken::Found => ask.language = found,
+            Spoken::Told => sounds_like = Some(found),
+        }
     }
     let ask = &ask;
     let mut looked = Looked { sound, speech: &window.speech, spoken, strangers: &[], other: &[] };
@@ -129,6 +136,7 @@ pub fn hear(
         speech_ms,
         wordless_ms: wordless.iter().map(|s| (s.end - s.start) / PER_MS).sum(),
         doubt,
+        sounds_like,
     };
     heard.words = words::place(heard.words, &window.map, &window.speech, ask.language);
     Ok((heard, stretch))

@@ -1,6 +1,7 @@
 //! A job that is open on a device, and how far it is. Knows nothing of its windows or of who works on them.
 
 use super::prompt::Prompt;
+use crate::audio::Damage;
 use crate::engine::Session;
 use crate::job::{Claim, Job, Task};
 use std::sync::OnceLock;
@@ -18,6 +19,8 @@ pub struct Open {
     pub duration_ms: AtomicI64,
     /// The length of its sound that the source says for sure; 0 when it says none.
     pub promised_ms: AtomicI64,
+    /// Where its sound is damaged; set when all of it was read.
+    pub damage: OnceLock<Vec<Damage>>,
     /// What is done instead of the job's own task, when its language label was found wrong.
     pub task: OnceLock<Task>,
     /// What Whisper is told beforehand; made with the first window.
@@ -33,6 +36,7 @@ impl Open {
             opened: Instant::now(),
             duration_ms: AtomicI64::new(0),
             promised_ms: AtomicI64::new(0),
+            damage: OnceLock::new(),
             task: OnceLock::new(),
             prompt: OnceLock::new(),
         }

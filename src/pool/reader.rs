@@ -1,7 +1,7 @@
 //! From a source to windows: decode, listen, cut. Knows nothing of who decodes the words. Holds a bounded stretch of sound.
 
 use crate::audio::windows::{Cut, Cutter, FRAME, LONGEST, Span, TimeMap};
-use crate::audio::{self, Kept, Opened, PER_MS, Pcm, onset, silences};
+use crate::audio::{self, Damage, Kept, Opened, PER_MS, Pcm, onset, silences};
 use crate::engine::{self, voice::Voice};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -97,6 +97,11 @@ impl Reader {
     /// Milliseconds of sound read so far; at the end, its whole length.
     pub fn read_ms(&self) -> i64 {
         self.read / PER_MS
+    }
+
+    /// Where the sound read so far was damaged.
+    pub fn damage(&self) -> Vec<Damage> {
+        self.pcm.damage()
     }
 
     /// The next window, or `None` at the end of the sound.

@@ -37,7 +37,7 @@ pub fn hear(
     let outer = window.map.outer();
     let speech_ms = heard.words.iter().map(|w| w.end_ms - w.start_ms).sum();
     let (start_ms, end_ms) = (outer.start / PER_MS, outer.end / PER_MS);
-    let stretch = Stretch { start_ms, end_ms, speech_ms, wordless_ms: 0, doubt: None };
+    let stretch = Stretch { start_ms, end_ms, speech_ms, wordless_ms: 0, doubt: None, sounds_like: None };
     let words = words::place(heard.words, &window.map, &[outer], ask.language);
     Ok((Heard { words, ..heard }, stretch))
 }

@@ -22,6 +22,9 @@ pub struct Report {
     /// Whose limits they are.
     #[serde(default)]
     pub profile: Name,
+    /// Some of them were set otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adjusted: bool,
     pub cues: usize,
     /// Violations of hard rules: none in what our layout makes.
     pub hard_violations: usize,
@@ -53,11 +56,19 @@ pub struct Offender {
 }
 
 impl Report {
-    fn new(cues: usize, profile: Name) -> Report {
+    fn new(cues: usize, profile: &Profile) -> Report {
         let rule =
             |hard: bool| move |name: &&str| Rule { name: name.to_string(), hard, checked: 0, violations: 0 };
         let rules = HARD.iter().map(rule(true)).chain(SOFT.iter().map(rule(false))).collect();
-        Report { profile, cues, hard_violations: 0, soft_violations: 0, rules, offenders: Vec::new() }
+        Report {
+            profile: profile.name,
+            adjusted: *profile != Profile::of(profile.name),
+            cues,
+            hard_violations: 0,
+            soft_violations: 0,
+            rules,
+            offenders: Vec::new(),
+        }
     }
 
     /// The count of one rule, if there is such a rule.
@@ -80,7 +91,7 @@ impl Report {
 
 /// Looks at every cue and every pair of neighbours.
 pub fn report(cues: &[Cue], language: Language, profile: &Profile) -> Report {
-    let mut report = Report::new(cues.len(), profile.name);
+    let mut report = Report::new(cues.len(), profile);
     for (k, cue) in cues.iter().enumerate() {
         let next = cues.get(k + 1);
         lines(&mut report, (k, cue), language, profile);

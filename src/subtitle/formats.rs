@@ -64,6 +64,11 @@ impl Format {
         }
     }
 
+    /// Whether it can mark each word while it is spoken.
+    pub fn highlights(self) -> bool {
+        matches!(self, Format::Srt | Format::Vtt | Format::Lrc | Format::Ass)
+    }
+
     /// The end of a file name, without the dot.
     pub fn extension(self) -> &'static str {
         match self {

@@ -2,6 +2,7 @@
 //! Pure; knows nothing of how the words were found.
 
 use super::{Cue, Report};
+use crate::language::Language;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -14,8 +15,11 @@ pub struct Stretch {
     pub speech_ms: i64,
     /// Speech that no word covers.
     pub wordless_ms: i64,
-    /// What was still doubtful after the second look: `loop`, `crowded`, `stock`, `hum`, `unsure`.
+    /// What was still doubtful after the second look: `loop`, `crowded`, `stock`, `hum`, `unsure`; or `damaged`: its sound.
     pub doubt: Option<String>,
+    /// The language that it sounds like, where that was asked though somebody had told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sounds_like: Option<Language>,
 }
 
 /// A subtitle's report.
@@ -41,6 +45,7 @@ const FOR_WORDLESS: f64 = 30.0;
 const FOR_HARD: f64 = 30.0;
 const FOR_SOFT: f64 = 15.0;
 const FOR_LACKING: f64 = 100.0;
+const FOR_MISTOLD: f64 = 60.0;
 /// A sound may end so much before its file does, and by this part of it.
 const LACKING_MS: i64 = 5_000;
 const LACKING_PART: i64 = 50;
@@ -69,14 +74,8 @@ pub fn judge(report: Report, cues: &[Cue], stretches: &[Stretch]) -> Quality {
             FOR_WORDLESS * share(wordless as f64 / speech * 3.0),
             format!("{} of speech has no words", seconds(wordless)),
         ),
-        (
-            FOR_HARD * share(of_cues(report.hard_violations) * 10.0),
-            format!("{} hard limits are broken", report.hard_violations),
-        ),
-        (
-            FOR_SOFT * of_cues(report.soft_violations),
-            format!("{} soft limits are broken", report.soft_violations),
-        ),
+        (FOR_HARD * share(of_cues(report.hard_violations) * 10.0), broken(report.hard_violations, "hard")),
+        (FOR_SOFT * of_cues(report.soft_violations), broken(report.soft_violations, "soft")),
     ];
     taken.sort_by(|a, b| b.0.total_cmp(&a.0));
     let score = (100.0 - taken.iter().map(|t| t.0).sum::<f64>()).round().clamp(0.0, 100.0) as u8;
@@ -93,24 +92,68 @@ pub fn judge(report: Report, cues: &[Cue], stretches: &[Stretch]) -> Quality {
 }
 
 impl Quality {
-    /// Takes points off where the sound broke off before the end that its file promises; whether it did.
+    /// Takes points off where the sound broke off before the end that its file promises.
     ///
     /// `promised_ms` is 0 where the file promises nothing.
-    pub fn cut_off(&mut self, read_ms: i64, promised_ms: i64) -> bool {
+    pub fn cut_off(&mut self, read_ms: i64, promised_ms: i64) {
         let lacks = promised_ms - read_ms;
-        if lacks <= LACKING_MS.max(promised_ms / LACKING_PART) {
-            return false;
+        if lacks > LACKING_MS.max(promised_ms / LACKING_PART) {
+            let (read, promised) = (seconds(read_ms), seconds(promised_ms));
+            let why = format!("the sound ends after {read} of {promised}: the file is cut short or damaged");
+            self.lacks(lacks, promised_ms, why);
         }
-        let points = (FOR_LACKING * lacks as f64 / promised_ms as f64).round().max(1.0);
+    }
+
+    /// Takes points off where the sound is damaged, and names these places. `lost_ms`: all that is lost, of `read_ms`.
+    pub fn damaged(&mut self, places: Vec<Stretch>, lost_ms: i64, read_ms: i64) {
+        let Some(first) = places.first() else { return };
+        let (at, lost) = (seconds(first.start_ms), seconds(lost_ms));
+        let at = match places.len() {
+            1 => format!("at {at}"),
+            n => format!("in {n} places, first at {at}"),
+        };
+        let why = format!("{lost} of the sound is damaged, {at}: words may be missing there");
+        self.lacks(lost_ms, read_ms, why);
+        self.doubtful.extend(places);
+        self.doubtful.sort_by_key(|s| s.start_ms);
+    }
+
+    /// Takes points off where most of the speech sounds like another language than was told.
+    pub fn mistold(&mut self, told: Language, stretches: &[Stretch]) {
+        let asked = stretches.iter().filter_map(|s| Some((s.sounds_like?, s.speech_ms)));
+        let all: i64 = asked.clone().map(|(_, ms)| ms).sum();
+        let mut others: Vec<(Language, i64)> = Vec::new();
+        for (language, ms) in asked.filter(|(language, _)| *language != told) {
+            match others.iter_mut().find(|(other, _)| *other == language) {
+                Some((_, sum)) => *sum += ms,
+                None => others.push((language, ms)),
+            }
+        }
+        let Some((other, ms)) = others.into_iter().max_by_key(|(_, ms)| *ms).filter(|(_, ms)| ms * 2 > all)
+        else {
+            return;
+        };
+        let (heard, told) = (other.english_name(), told.english_name());
+        let why = format!("the speech sounds like {heard}, not {told} as was told: most words may be wrong");
+        self.take((FOR_MISTOLD * ms as f64 / all as f64).round(), why);
+    }
+
+    fn lacks(&mut self, lacking_ms: i64, of_ms: i64, why: String) {
+        let points = (FOR_LACKING * lacking_ms as f64 / of_ms.max(1) as f64).round().clamp(1.0, FOR_LACKING);
+        self.take(points, why);
+    }
+
+    fn take(&mut self, points: f64, why: String) {
         self.score = self.score.saturating_sub(points as u8);
-        let why = format!(
-            "the sound ends after {} of {}: the file is cut short or damaged",
-            seconds(read_ms),
-            seconds(promised_ms)
-        );
         self.reasons.insert(0, format!("-{points:.0}: {why}"));
         self.warnings.push(why);
-        true
+    }
+}
+
+fn broken(count: usize, kind: &str) -> String {
+    match count {
+        1 => format!("1 {kind} limit is broken"),
+        n => format!("{n} {kind} limits are broken"),
     }
 }
 
@@ -121,8 +164,14 @@ fn seconds(ms: i64) -> String {
 impl fmt::Display for Quality {
     /// Lines for a terminal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { profile, cues, .. } = &self.report;
-        writeln!(f, "score {} of 100, {cues} cues, by the limits of '{profile}'", self.score)?;
+        let Report { profile, adjusted, cues, .. } = &self.report;
+        let cues = match cues {
+            0 => "no cues: nobody speaks".to_owned(),
+            1 => "1 cue".to_owned(),
+            n => format!("{n} cues"),
+        };
+        let adjusted = if *adjusted { ", some set otherwise" } else { "" };
+        writeln!(f, "score {} of 100, {cues}, by the limits of '{profile}'{adjusted}", self.score)?;
         for reason in &self.reasons {
             writeln!(f, "  {reason}")?;
         }
@@ -147,7 +196,6 @@ impl fmt::Display for Quality {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::Language;
     use crate::subtitle::{Profile, Word, check, layout};
 
     fn check(p: f32, doubt: Option<&str>, wordless_ms: i64) -> Quality {
@@ -169,6 +217,7 @@ mod tests {
             speech_ms: 2_800,
             wordless_ms,
             doubt: doubt.map(str::to_owned),
+            sounds_like: None,
         };
         judge(report, &cues, &[stretch])
     }
@@ -207,7 +256,7 @@ mod tests {
     fn a_sound_that_breaks_off_takes_points_by_what_is_lacking() {
         let check_cut = |read_ms, promised_ms, score, reason: Option<&str>| {
             let mut quality = check(0.95, None, 0);
-            assert_eq!(quality.cut_off(read_ms, promised_ms), reason.is_some());
+            quality.cut_off(read_ms, promised_ms);
             assert_eq!((quality.score, quality.reasons.first().map(String::as_str)), (score, reason));
             assert_eq!(quality.warnings.len(), usize::from(reason.is_some()));
         };
@@ -225,6 +274,62 @@ mod tests {
             40_000,
             0,
             Some("-100: the sound ends after 0.0 s of 40.0 s: the file is cut short or damaged"),
+        );
+    }
+
+    #[test]
+    fn damaged_places_take_points_by_what_is_lost_and_are_named() {
+        let mut quality = check(0.95, None, 2_000);
+        let before = quality.score;
+        quality.damaged(Vec::new(), 0, 100_000);
+        assert_eq!((quality.score, quality.warnings.len(), quality.doubtful.len()), (before, 0, 1));
+        let damaged = |start_ms| Stretch {
+            start_ms,
+            end_ms: start_ms + 10_000,
+            speech_ms: 0,
+            wordless_ms: 0,
+            doubt: Some("damaged".into()),
+            sounds_like: None,
+        };
+        let mut one = quality.clone();
+        one.damaged(vec![damaged(20_000)], 9_800, 100_000);
+        assert_eq!(
+            one.reasons[0],
+            "-10: 9.8 s of the sound is damaged, at 20.0 s: words may be missing there"
+        );
+        assert_eq!((one.score, one.warnings.len()), (before - 10, 1));
+        quality.damaged(vec![damaged(20_000), damaged(60_000)], 1_000, 9_000_000);
+        let why = "1.0 s of the sound is damaged, in 2 places, first at 20.0 s: words may be missing there";
+        assert_eq!(quality.warnings, [why]);
+        assert_eq!((quality.score, quality.doubtful.len()), (before - 1, 3));
+        assert!(quality.to_string().contains("listen at 60.0 s to 70.0 s: damaged\n"));
+    }
+
+    #[test]
+    fn another_language_than_was_told_takes_points_where_most_sounds_like_it() {
+        let [english, spanish] = ["en", "es"].map(|code| code.parse::<Language>().unwrap());
+        let sounding = |sounds_like: Option<Language>, speech_ms| Stretch {
+            start_ms: 0,
+            end_ms: 30_000,
+            speech_ms,
+            wordless_ms: 0,
+            doubt: None,
+            sounds_like,
+        };
+        let mistold = |stretches: &[Stretch]| {
+            let mut quality = check(0.95, None, 0);
+            quality.mistold(spanish, stretches);
+            (quality.score, quality.warnings)
+        };
+        let told = sounding(Some(spanish), 20_000);
+        let other = sounding(Some(english), 20_000);
+        assert_eq!(mistold(&[sounding(None, 90_000)]), (100, vec![]));
+        assert_eq!(mistold(&[told.clone(), other.clone(), sounding(None, 90_000)]), (100, vec![]));
+        let (score, warnings) = mistold(&[told, other.clone(), other.clone(), other, sounding(None, 90_000)]);
+        assert_eq!(score, 55);
+        assert_eq!(
+            warnings,
+            ["the speech sounds like English, not Spanish as was told: most words may be wrong"]
         );
     }
 
