@@ -3,6 +3,7 @@
 //! `whisper`, `own`, `trial`, `kernels`, `voice` and the encoder's `seat` and `weights` alone know whisper_rs. Times in here
 //! are milliseconds from the first sample given.
 
+mod align;
 mod decoder;
 pub mod encoder;
 mod kernels;

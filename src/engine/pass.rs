@@ -1,6 +1,6 @@
 //! From tokens to what was heard, and on to a rest of the sound that has no words yet. Knows nothing of who decodes.
 
-use super::times::{Loudness, Said, place};
+use super::times::Said;
 use super::words::{Token, join};
 use super::{Ask, Context, Error, Heard, Sound};
 use crate::job::Task;
@@ -54,10 +54,9 @@ pub(super) struct Decoded<'a> {
 }
 
 impl Pass {
-    /// Adds a segment between two time stamps.
-    pub fn add(&mut self, tokens: &[Decoded<'_>], span_ms: Range<i64>, loudness: &Loudness) {
-        let said: Vec<Said<'_>> = tokens.iter().map(|t| t.said).collect();
-        for (token, time) in tokens.iter().zip(place(&said, span_ms, loudness)) {
+    /// Adds tokens with their times in milliseconds.
+    pub fn add(&mut self, tokens: &[Decoded<'_>], times: &[Range<i64>]) {
+        for (token, time) in tokens.iter().zip(times) {
             self.logprob_sum += token.logprob;
             let (start_ms, end_ms) = (time.start, time.end);
             self.tokens.push(Token { bytes: token.said.text.to_vec(), start_ms, end_ms, p: token.p });

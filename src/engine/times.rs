@@ -49,7 +49,12 @@ impl Loudness {
 
 /// Gives each token of a segment its start and end in milliseconds: inside the segment but for the swelling and fading
 /// of the sound, in order, none before the one ahead of it.
-pub(super) fn place(tokens: &[Said<'_>], segment_ms: Range<i64>, loudness: &Loudness) -> Vec<Range<i64>> {
+pub(super) fn place<'a>(
+    tokens: impl IntoIterator<Item = Said<'a>>,
+    segment_ms: Range<i64>,
+    loudness: &Loudness,
+) -> Vec<Range<i64>> {
+    let tokens: &[Said<'_>] = &tokens.into_iter().collect::<Vec<_>>();
     let mut borders = anchors(tokens, &segment_ms);
     share_out(tokens, &mut borders);
     let mut times: Vec<Range<i64>> = borders.windows(2).map(|b| b[0].1..b[1].1).collect();
@@ -155,7 +160,7 @@ mod tests {
 
     fn check(tokens: &[Said<'_>], segment: Range<i64>, loudness: &Loudness, expected: &[(i64, i64)]) {
         let got: Vec<(i64, i64)> =
-            place(tokens, segment, loudness).iter().map(|t| (t.start, t.end)).collect();
+            place(tokens.to_vec(), segment, loudness).iter().map(|t| (t.start, t.end)).collect();
         let near = |a: i64, b: i64| (a - b).abs() <= 5;
         let fits = got.iter().zip(expected).all(|(g, e)| near(g.0, e.0) && near(g.1, e.1));
         assert!(got.len() == expected.len() && fits, "{got:?}, {expected:?} expected");
@@ -186,10 +191,10 @@ mod tests {
     fn nothing_overlaps_whatever_the_decoder_thought() {
         let quiet = sound(100, &[]);
         let tokens: Vec<_> = (0..20).map(|i| said(" x", (i * 37) % 90, 0.5)).collect();
-        let times = place(&tokens, 0..90, &quiet);
+        let times = place(tokens, 0..90, &quiet);
         assert_eq!(times.len(), 20);
         assert!(times.windows(2).all(|p| p[0].end <= p[1].start.max(p[0].end) && p[0].start <= p[1].start));
-        assert!(place(&[], 0..90, &quiet).is_empty());
-        assert_eq!(place(&[said(" x", 0, 0.0)], 40..90, &Loudness::of(&[])), vec![40..90]);
+        assert!(place([], 0..90, &quiet).is_empty());
+        assert_eq!(place([said(" x", 0, 0.0)], 40..90, &Loudness::of(&[])), vec![40..90]);
     }
 }

@@ -11,7 +11,7 @@ use super::own::{Model, Own};
 use super::pass::{
     Decoded, PER_MS, POSITIONS, Pass, SPEECHLESS, UNSURE, able, context, most_tokens, passes, positions,
 };
-use super::times::{Loudness, Said};
+use super::times::{Loudness, Said, place};
 use super::{Ask, Engine, Error, Heard, LanguageOdds, Part, Session, Sound, decoder, has_gpu, prompt};
 use crate::job::Task;
 use crate::language::Language;
@@ -300,7 +300,8 @@ impl State {
                 logprob: data.plog,
             });
             let span = segment.start_timestamp() * 10..segment.end_timestamp() * 10;
-            pass.add(&decoded.collect::<Vec<_>>(), span, loudness);
+            let decoded: Vec<Decoded<'_>> = decoded.collect();
+            pass.add(&decoded, &place(decoded.iter().map(|t| t.said), span, loudness));
         }
         pass.stopped_at = wanted_more.then_some(last);
         pass

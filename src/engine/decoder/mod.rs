@@ -14,17 +14,19 @@ pub(super) mod vocabulary;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use super::encoder::Norm;
+use super::align::Trace;
 use super::encoder::math::{add_to_rows, gelu};
 use super::encoder::weights::{self, Weights};
+use super::encoder::{HEAD, Norm};
 use super::{Error, Part};
 use matrix::{Kind, Matrix, Store};
 use std::path::Path;
+use std::sync::Arc;
 use vocabulary::Vocabulary;
 
 pub(super) use matrix::{is_here, vectors};
 pub(super) use nodes::Said;
-pub(super) use rules::Rules;
+pub(super) use rules::{Choice, Rules};
 pub(super) use sound::Sound;
 
 /// Norms 3 × 2, attentions 2 × (4 matrices and 3 biases), MLP 2 × 2.
@@ -90,7 +92,10 @@ pub(super) struct Desk {
     heads: Vec<f32>,
     scores: Vec<f32>,
     inner: Vec<f32>,
+    attention: Vec<f32>,
     room: matrix::Room,
+    /// What each of the tokens of the last step attended to that were wanted.
+    pub traces: Vec<Arc<Trace>>,
 }
 
 impl Decoder {
@@ -164,7 +169,7 @@ impl Decoder {
 
     /// Goes through tokens together, each behind its path, and makes nodes of them, numbered on from [`Said::nodes`]; a
     /// path may hold nodes that are made here before its own. `logits` gets what is thought of every token behind each
-    /// of the `wanted`, one row after the other.
+    /// of the `wanted`, one row after the other, and [`Desk::traces`] what each of those attended to.
     pub fn step(
         &self,
         sound: &Sound,
@@ -177,7 +182,19 @@ impl Decoder {
         let (width, count) = (self.width, next.len());
         let size = count * width;
         said.prepare(self.blocks.len());
-        let Desk { stream, normed, queries, keys, values, heads: mixed, scores, inner, room } = desk;
+        let Desk {
+            stream,
+            normed,
+            queries,
+            keys,
+            values,
+            heads: mixed,
+            scores,
+            inner,
+            attention,
+            room,
+            traces,
+        } = desk;
         stream.resize(size, 0.0);
         for (row, next) in stream.chunks_exact_mut(width).zip(next) {
             self.store.row(&self.tokens, next.token as usize, row);
@@ -188,6 +205,10 @@ impl Decoder {
             part.resize(size, 0.0);
         }
         inner.resize(4 * size, 0.0);
+        attention.clear();
+        attention.resize(wanted.len() * sound.positions(), 0.0);
+        // Where a token is said is what the later layers attend to.
+        let telling = self.blocks.len() / 2;
         for (layer, block) in self.blocks.iter().enumerate() {
             block.before_own.apply(normed, stream);
             self.apply(&block.own_query, normed, room, queries);
@@ -204,7 +225,8 @@ impl Decoder {
 
             block.before_sound.apply(normed, stream);
             self.apply(&block.sound_query, normed, room, queries);
-            sound.listen(layer, queries, width, scores, values, room, mixed);
+            let attention = (layer >= telling).then_some((wanted, &mut attention[..]));
+            sound.listen(layer, queries, width, scores, values, room, attention, mixed);
             self.apply(&block.sound_out, mixed, room, normed);
             add(stream, normed);
 
@@ -215,6 +237,10 @@ impl Decoder {
             add(stream, normed);
         }
         said.nodes += count;
+        let heads = ((self.blocks.len() - telling) * (width / HEAD)) as f32;
+        attention.iter_mut().for_each(|sum| *sum /= heads);
+        traces.clear();
+        traces.extend(attention.chunks_exact(sound.positions()).map(|row| Arc::new(Trace::of(row))));
         let chosen = wanted.len() * width;
         keys.resize(chosen, 0.0);
         normed.resize(chosen, 0.0);

@@ -3,10 +3,12 @@
 use super::rules::{Choice, Rules};
 use super::vocabulary::Vocabulary;
 use super::{Decoder, Desk, Next, Said, Sound};
+use crate::engine::align::Trace;
 use crate::engine::encoder::math::soft_max;
 use crate::engine::pass::{ALIKE, ALIKE_OVER, SPEECHLESS, UNSURE, entropy};
 use crate::engine::{Beside, Error};
 use std::cmp::Ordering as Order;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A stamp so close to the end of the sound ends the text.
@@ -42,6 +44,8 @@ pub(in crate::engine) struct Search<'a> {
 pub(in crate::engine) struct Found {
     /// Text and stamps.
     pub text: Vec<Choice>,
+    /// What was attended to while each of them was chosen.
+    pub traces: Vec<Arc<Trace>>,
     /// The probability that nobody speaks, as it stands behind the start.
     pub no_speech: f32,
 }
@@ -52,6 +56,8 @@ struct Beam {
     /// The end is a part of it.
     text: Vec<Choice>,
     path: Vec<u32>,
+    /// What was attended to before each token of the text, and before the next.
+    traces: Vec<Arc<Trace>>,
     sum: f32,
     /// It ended in the same tokens over and over.
     loops: bool,
@@ -89,9 +95,9 @@ struct Way {
 }
 
 impl Way {
-    fn new(beams: u32, heat: f32, path: Vec<u32>) -> Way {
+    fn new(beams: u32, heat: f32, path: Vec<u32>, trace: Arc<Trace>) -> Way {
         let wanted = beams as usize;
-        let going = vec![Beam { text: Vec::new(), path, sum: 0.0, loops: false }];
+        let going = vec![Beam { text: Vec::new(), path, traces: vec![trace], sum: 0.0, loops: false }];
         Way { wanted, heat, dice: Dice(1), going, ended: Vec::new() }
     }
 
@@ -183,7 +189,7 @@ impl Decoder {
         let (at_start, first) = logits.split_at_mut(all);
         soft_max(at_start, all, 1.0);
         let no_speech = at_start[self.vocabulary.no_speech as usize];
-        let mut first = first.to_vec();
+        let mut first = (first.to_vec(), desk.traces[1].clone());
         let mut begin = said.nodes();
         // Where nobody speaks dice find something all the same.
         let heats = if ask.dice && no_speech <= SPEECHLESS { &HEATS[..] } else { &[] };
@@ -199,7 +205,8 @@ impl Decoder {
                 prompted = false;
                 said.clear();
                 let bare = &ask.before[ask.start..];
-                self.step(sound, said, &in_line(bare), &[bare.len() - 1], desk, &mut first);
+                self.step(sound, said, &in_line(bare), &[bare.len() - 1], desk, &mut first.0);
+                first.1 = desk.traces[0].clone();
                 begin = said.nodes();
             }
             said.nodes = begin;
@@ -212,9 +219,10 @@ impl Decoder {
         }
         let found = |best: Beam| {
             let is_spoken = no_speech <= SPEECHLESS || best.mean() >= UNSURE;
-            let mut text = if is_spoken { best.text } else { Vec::new() };
-            text.retain(|c| c.id != self.vocabulary.end);
-            Found { text, no_speech }
+            let text = if is_spoken { best.text } else { Vec::new() };
+            let told = text.into_iter().zip(best.traces).filter(|(c, _)| c.id != self.vocabulary.end);
+            let (text, traces) = told.unzip();
+            Found { text, traces, no_speech }
         };
         let mut looks = looks.into_iter().map(found);
         Ok((looks.next().unwrap_or_default(), looks.next()))
@@ -228,14 +236,15 @@ impl Decoder {
         sound: &Sound,
         ask: &Search<'_>,
         (heat, beside): (f32, Option<Beside>),
-        first: &[f32],
+        first: &(Vec<f32>, Arc<Trace>),
         (said, desk): (&mut Said, &mut Desk),
         stop: &AtomicBool,
     ) -> Result<Vec<Beam>, Error> {
         let vocabulary = &self.vocabulary;
         let before: Vec<u32> = (0..said.nodes() as u32).collect();
-        let mut ways = vec![Way::new(if heat > 0.0 { 1 } else { ask.beams }, heat, before.clone())];
-        let mut logits = first.to_vec();
+        let mut ways =
+            vec![Way::new(if heat > 0.0 { 1 } else { ask.beams }, heat, before.clone(), first.1.clone())];
+        let mut logits = first.0.clone();
         let mut crowded = before.len() + CROWD;
         loop {
             if stop.load(Ordering::Relaxed) {
@@ -251,8 +260,8 @@ impl Decoder {
             };
             match beside {
                 Some(beside) if ways.len() == 1 && !ways[0].going.is_empty() && doubted(beside.below) => {
-                    let mut other = Way::new(beside.beams, 0.0, before.clone());
-                    other.go(std::iter::once(&mut first.to_vec()[..]), rules, vocabulary, ask);
+                    let mut other = Way::new(beside.beams, 0.0, before.clone(), first.1.clone());
+                    other.go(std::iter::once(&mut first.0.clone()[..]), rules, vocabulary, ask);
                     ways.push(other);
                 }
                 // Nobody will ask for it.
@@ -269,7 +278,10 @@ impl Decoder {
             let rows: Vec<usize> = (0..next.len()).collect();
             self.step(sound, said, &next, &rows, desk, &mut logits);
             let beams = ways.iter_mut().flat_map(|way| &mut way.going);
-            beams.zip(node..).for_each(|(beam, node)| beam.path.push(node));
+            for ((beam, node), trace) in beams.zip(node..).zip(&desk.traces) {
+                beam.path.push(node);
+                beam.traces.push(trace.clone());
+            }
             if said.nodes() >= crowded {
                 thin(said, &before, &mut ways, self.width);
                 crowded = said.nodes() + CROWD;

@@ -93,7 +93,13 @@ impl Sound {
         Ok(())
     }
 
-    /// Attends to it, head by head, for all tokens together.
+    /// How many there are.
+    pub(super) fn positions(&self) -> usize {
+        self.positions
+    }
+
+    /// Attends to it, head by head, for all tokens together. `attention`: what some of them attend to is added up there, a row
+    /// of positions for each.
     #[expect(clippy::too_many_arguments, reason = "parts of one desk, borrowed apart")]
     pub(super) fn listen(
         &self,
@@ -103,8 +109,10 @@ impl Sound {
         scores: &mut Vec<f32>,
         gathered: &mut [f32],
         room: &mut matrix::Room,
+        attention: Option<(&[usize], &mut [f32])>,
         mixed: &mut [f32],
     ) {
+        let mut attention = attention;
         let (count, heads) = (queries.len() / width, width / HEAD);
         let padded = self.positions.next_multiple_of(BLOCK);
         scores.resize(count * padded, 0.0);
@@ -121,6 +129,11 @@ impl Sound {
                 row[part.end..].fill(f32::MIN);
             }
             soft_max(scores, padded, 1.0 / (HEAD as f32).sqrt());
+            if let Some((wanted, sums)) = &mut attention {
+                for (sum, row) in sums.chunks_exact_mut(self.positions).zip(*wanted) {
+                    sum.iter_mut().zip(&scores[row * padded..]).for_each(|(sum, part)| *sum += part);
+                }
+            }
             self.store.product(values, scores, room, of_head);
             for (to, from) in mixed.chunks_exact_mut(width).zip(of_head.chunks_exact(HEAD)) {
                 to[head * HEAD..(head + 1) * HEAD].copy_from_slice(from);
