@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn a_terminal_shows_each_rule_with_its_count() {
         let text = check(0.95, None, 0).to_string();
-        assert!(text.starts_with("score 100 of 100, 1 cues, by the limits of 'netflix'\n"), "{text}");
+        assert!(text.starts_with("score 100 of 100, 1 cue, by the limits of 'netflix'\n"), "{text}");
         for line in ["hard limits: broken 0 times", "line_length       0 of 1", "reading_speed     0 of 1"] {
             assert!(text.contains(line), "no '{line}' in:\n{text}");
         }
