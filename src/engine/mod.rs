@@ -4,6 +4,7 @@
 //! are milliseconds from the first sample given.
 
 mod align;
+mod collect;
 mod decoder;
 pub mod encoder;
 mod kernels;

@@ -1,14 +1,13 @@
 //! A session on CPU: our encoder and our decoder. Knows nothing of windows of a film; of whisper.cpp it takes the numbers
 //! of languages alone, and what reads its weights that of ggml's types.
 
-use super::align::{self, FRAME_MS};
-use super::decoder::search::{Found, Search, in_line};
+use super::collect::collect;
+use super::decoder::search::{Search, in_line};
 use super::decoder::vocabulary::Vocabulary;
-use super::decoder::{Choice, Decoder, Desk, Next, Rules, Said as Nodes, Sound as Attended};
+use super::decoder::{Decoder, Desk, Next, Rules, Said as Nodes, Sound as Attended};
 use super::encoder::{self, Encoder};
 use super::mel::Mel;
-use super::pass::{Decoded, PER_MS, Pass, able, context, most_tokens, passes, positions};
-use super::times::{Loudness, Said, place};
+use super::pass::{PER_MS, Pass, able, context, most_tokens, passes, positions};
 use super::whisper::as_prompt;
 use super::{Ask, Error, Heard, LanguageOdds, Part, Session, Sound, pages, prompt};
 use crate::job::Task;
@@ -238,77 +237,6 @@ fn odds(logits: &[f32], vocabulary: &Vocabulary) -> LanguageOdds {
     let mut known: Vec<(Language, f32)> = known.collect();
     known.sort_by(|a, b| b.1.total_cmp(&a.1));
     LanguageOdds(known)
-}
-
-/// Behind the last time stamp, where the text goes no further, so much is listened to for its last words.
-const BEHIND_MS: i64 = 500;
-
-/// The text up to its last time stamp, with its times.
-fn collect(found: &Found, vocabulary: &Vocabulary, samples: &[f32], ask: &Ask) -> Pass {
-    let mut pass = Pass { no_speech: Some(found.no_speech), ..Pass::default() };
-    let sound_ms = samples.len() as i64 / PER_MS;
-    let last = found.text.iter().enumerate().rfind(|(_, c)| vocabulary.is_stamp(c.id));
-    let last = last.filter(|(at, c)| *at > 0 && c.id > vocabulary.first_stamp);
-    // Text behind the last stamp has no end: it is gone over again from there on. So is what lies behind a stamp that
-    // ends the text, where the detector heard speech there (OpenAI takes that for silence).
-    let (text, end_ms) = match last {
-        Some((at, c)) => (&found.text[..=at], vocabulary.stamp_ms(c.id)),
-        None => (&found.text[..], sound_ms),
-    };
-    let is_over = end_ms + 100 >= sound_ms;
-    pass.stopped_at = (!is_over).then_some(end_ms * PER_MS);
-    let segments = between_stamps(text, end_ms, vocabulary);
-    // A translation's words stand in another order than they are said in.
-    let heard_ms = if is_over { sound_ms } else { end_ms + BEHIND_MS };
-    let aligned = (ask.task == Task::Transcribe).then(|| {
-        let mut quiet = align::quiet(samples);
-        quiet.truncate((heard_ms / FRAME_MS) as usize);
-        let tokens = segments.iter().flat_map(|(places, within_ms)| {
-            places.clone().map(|at| align::Heard {
-                text: vocabulary.text(text[at].id),
-                trace: &found.traces[at],
-                within_ms: within_ms.clone(),
-            })
-        });
-        align::align(&tokens.collect::<Vec<_>>(), &quiet, ask.language.is_unspaced())
-    });
-    let loudness = Loudness::of(samples);
-    let mut aligned = aligned.flatten().map(Vec::into_iter);
-    for (places, span_ms) in segments {
-        let tokens: Vec<Decoded<'_>> = text[places].iter().map(|c| decoded(c, vocabulary)).collect();
-        let times = match &mut aligned {
-            Some(times) => times.by_ref().take(tokens.len()).collect(),
-            None => place(tokens.iter().map(|t| t.said), span_ms, &loudness),
-        };
-        pass.add(&tokens, &times);
-    }
-    pass
-}
-
-/// Where the segments between the time stamps stand in a text, each with its stamps; what has no last one ends at `end_ms`.
-fn between_stamps(text: &[Choice], end_ms: i64, vocabulary: &Vocabulary) -> Vec<(Range<usize>, Range<i64>)> {
-    let (mut segments, mut begin, mut begin_ms) = (Vec::new(), 0, 0);
-    for (at, choice) in text.iter().enumerate().filter(|(_, c)| vocabulary.is_stamp(c.id)) {
-        let ms = vocabulary.stamp_ms(choice.id);
-        segments.push((begin..at, begin_ms..ms));
-        (begin, begin_ms) = (at + 1, ms);
-    }
-    segments.push((begin..text.len(), begin_ms..end_ms));
-    segments.retain(|(places, _)| !places.is_empty());
-    segments
-}
-
-fn decoded<'v>(choice: &Choice, vocabulary: &'v Vocabulary) -> Decoded<'v> {
-    Decoded {
-        said: Said {
-            text: vocabulary.text(choice.id),
-            stamp_ms: vocabulary.stamp_ms(choice.stamp),
-            stamp_p: choice.stamp_p,
-            stamps_p: choice.stamps_p,
-        },
-        p: choice.p,
-        logprob: choice.p.max(1e-30).ln(),
-    }
 }
 
 fn language_number(language: Language) -> Option<u32> {

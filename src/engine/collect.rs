@@ -1,0 +1,134 @@
+//! From the tokens that a search found to words with their times. Knows nothing of sessions or of how tokens are found.
+
+use super::Ask;
+use super::align::{self, FRAME_MS};
+use super::decoder::Choice;
+use super::decoder::search::Found;
+use super::decoder::vocabulary::Vocabulary;
+use super::pass::{Decoded, PER_MS, Pass};
+use super::times::{Loudness, Said, place};
+use crate::job::Task;
+use crate::language::Language;
+use std::ops::Range;
+
+/// Behind the last time stamp, where the text goes no further, so much is listened to for its last words.
+const BEHIND_MS: i64 = 500;
+
+/// The text up to its last time stamp, with its times.
+pub(super) fn collect(found: &Found, vocabulary: &Vocabulary, samples: &[f32], ask: &Ask) -> Pass {
+    let mut pass = Pass { no_speech: Some(found.no_speech), ..Pass::default() };
+    let sound_ms = samples.len() as i64 / PER_MS;
+    let last = found.text.iter().enumerate().rfind(|(_, c)| vocabulary.is_stamp(c.id));
+    let last = last.filter(|(at, c)| *at > 0 && c.id > vocabulary.first_stamp);
+    // Text behind the last stamp has no end: it is gone over again from there on. So is what lies behind a stamp that
+    // ends the text, where the detector heard speech there (OpenAI takes that for silence).
+    let (text, end_ms) = match last {
+        Some((at, c)) => (&found.text[..=at], vocabulary.stamp_ms(c.id)),
+        None => (&found.text[..], sound_ms),
+    };
+    let is_over = |end_ms: i64| end_ms + 100 >= sound_ms;
+    let segments = between_stamps(text, end_ms, vocabulary);
+    // A translation's words stand in another order than they are said in.
+    let heard_ms = if is_over(end_ms) { sound_ms } else { end_ms + BEHIND_MS };
+    let aligned = (ask.task == Task::Transcribe).then(|| {
+        let mut quiet = align::quiet(samples);
+        quiet.truncate((heard_ms / FRAME_MS) as usize);
+        let tokens = segments.iter().flat_map(|(places, within_ms)| {
+            places.clone().map(|at| align::Heard {
+                text: vocabulary.text(text[at].id),
+                trace: &found.traces[at],
+                within_ms: within_ms.clone(),
+            })
+        });
+        align::align(&tokens.collect::<Vec<_>>(), &quiet, ask.language.is_unspaced())
+    });
+    let loudness = Loudness::of(samples);
+    let mut aligned = aligned.flatten().map(Vec::into_iter);
+    // Where the last segment ends that was said; None while there is none.
+    let mut ends_ms = if segments.is_empty() { Some(end_ms) } else { None };
+    let count = segments.len();
+    for (at, (places, span_ms)) in segments.into_iter().enumerate() {
+        let is_last = at + 1 == count;
+        let tokens: Vec<Decoded<'_>> = text[places].iter().map(|c| decoded(c, vocabulary)).collect();
+        let times = match &mut aligned {
+            Some(times) => times.by_ref().take(tokens.len()).collect(),
+            None => place(tokens.iter().map(|t| t.said), span_ms.clone(), &loudness),
+        };
+        // What was not listened to was not said: it came again, or was made up. What follows is gone over again.
+        if aligned.is_some() && is_squeezed(&tokens, &times, ask.language) {
+            continue;
+        }
+        ends_ms = Some(if is_last { end_ms } else { span_ms.end });
+        pass.add(&tokens, &times);
+    }
+    pass.stopped_at = ends_ms.filter(|ms| !is_over(*ms)).map(|ms| ms * PER_MS);
+    pass
+}
+
+/// Letters in a second that nobody says; in scripts without spaces a letter is a syllable.
+const SQUEEZED: i64 = 40;
+const SQUEEZED_UNSPACED: i64 = 14;
+/// Fewer letters may stand where they have no time: the end of a word that the sound breaks off in.
+const LETTERS: i64 = 6;
+
+/// Whether a segment has so little time that nobody said it: its place on the way through the sound is where none was left.
+fn is_squeezed(tokens: &[Decoded<'_>], times: &[Range<i64>], language: Language) -> bool {
+    let text: Vec<u8> = tokens.iter().flat_map(|t| t.said.text).copied().collect();
+    let letters = String::from_utf8_lossy(&text).chars().filter(|c| c.is_alphanumeric()).count() as i64;
+    let ms: i64 = times.iter().map(|t| t.end - t.start).sum();
+    let most = if language.is_unspaced() { SQUEEZED_UNSPACED } else { SQUEEZED };
+    letters >= LETTERS && letters * 1_000 > ms * most
+}
+
+/// Where the segments between the time stamps stand in a text, each with its stamps; what has no last one ends at `end_ms`.
+fn between_stamps(text: &[Choice], end_ms: i64, vocabulary: &Vocabulary) -> Vec<(Range<usize>, Range<i64>)> {
+    let (mut segments, mut begin, mut begin_ms) = (Vec::new(), 0, 0);
+    for (at, choice) in text.iter().enumerate().filter(|(_, c)| vocabulary.is_stamp(c.id)) {
+        let ms = vocabulary.stamp_ms(choice.id);
+        segments.push((begin..at, begin_ms..ms));
+        (begin, begin_ms) = (at + 1, ms);
+    }
+    segments.push((begin..text.len(), begin_ms..end_ms));
+    segments.retain(|(places, _)| !places.is_empty());
+    segments
+}
+
+fn decoded<'v>(choice: &Choice, vocabulary: &'v Vocabulary) -> Decoded<'v> {
+    Decoded {
+        said: Said {
+            text: vocabulary.text(choice.id),
+            stamp_ms: vocabulary.stamp_ms(choice.stamp),
+            stamp_p: choice.stamp_p,
+            stamps_p: choice.stamps_p,
+        },
+        p: choice.p,
+        logprob: choice.p.max(1e-30).ln(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_without_time_was_not_said() {
+        let check = |texts: &[&'static str], each_ms: i64, language: &str, expected| {
+            let decoded = |text: &&'static str| Decoded {
+                said: Said { text: text.as_bytes(), stamp_ms: 0, stamp_p: 0.0, stamps_p: 0.0 },
+                p: 1.0,
+                logprob: 0.0,
+            };
+            let tokens: Vec<Decoded<'_>> = texts.iter().map(decoded).collect();
+            let times: Vec<Range<i64>> =
+                (0..texts.len() as i64).map(|i| i * 300..i * 300 + each_ms).collect();
+            let squeezed = is_squeezed(&tokens, &times, language.parse().unwrap());
+            assert_eq!(squeezed, expected, "{texts:?} {each_ms} {language}");
+        };
+        let line: &[&'static str] = &[" He", " might", " even", " have", " been", " made", "."];
+        check(line, 20, "en", true);
+        check(line, 120, "en", false);
+        check(&[" Bible"], 20, "en", false);
+        check(&["電", "球", "が", "止", "ま", "って"], 40, "ja", true);
+        check(&["電", "球", "が", "止", "ま", "って"], 120, "ja", false);
+    }
+}
