@@ -184,13 +184,17 @@ fn ms(text: Option<&String>) -> Option<i64> {
 fn read(report: Report) -> Media {
     let format = report.format.as_ref();
     let begins_ms = format.and_then(|f| ms(f.start_time.as_ref())).unwrap_or(0);
-    let exact = format.is_some_and(|f| f.format_name.split(',').any(|name| EXACT.contains(&name)));
+    let is_one =
+        |of: &[&str]| format.is_some_and(|f| f.format_name.split(',').any(|name| of.contains(&name)));
+    let (exact, tells_ends) = (is_one(EXACT), is_one(&["matroska"]));
     let mut media = Media { tracks: Vec::new(), duration_ms: 0, is_video: false, begins_ms, exact };
     for stream in report.streams {
         match stream.codec_type.as_deref() {
             Some("video") if stream.disposition.attached_pic == 0 => media.is_video = true,
             Some("audio") => {
-                let track = track(stream, media.tracks.len() as u32);
+                let mut track = track(stream, media.tracks.len() as u32);
+                // Elsewhere the tag is what was left over from the file that the sound was taken from.
+                track.end_ms = track.end_ms.filter(|_| tells_ends);
                 media.duration_ms = media.duration_ms.max(track.end_ms.or(track.duration_ms).unwrap_or(0));
                 media.tracks.push(track);
             }
@@ -311,6 +315,7 @@ mod tests {
         check("matroska,webm", r#""tags":{"DURATION":"00:00:50.250000000"},"duration":"60.5""#, 50_250);
         check("matroska,webm", r#""tags":{}"#, 60_500);
         check("ogg", r#""duration":"60.5""#, 65_500);
+        check("ogg", r#""tags":{"DURATION":"00:10:36.600000000"},"duration":"60.5""#, 65_500);
         check("mpegts", r#""duration":"10.0""#, 0);
     }
 
