@@ -28,7 +28,6 @@ import sound
 import speed
 import words
 
-OURS = ("fast", "balanced", "best")
 # What the dictionary of PocketSphinx lacks is spelt out, letter by letter.
 LETTERS = dict(a="EY", b="B IY", c="S IY", d="D IY", e="IY", f="EH F", g="JH IY", h="EY CH", i="AY", j="JH EY", k="K EY",
                l="EH L", m="EH M", n="EH N", o="OW", p="P IY", q="K Y UW", r="AA R", s="EH S", t="T IY", u="Y UW",
@@ -102,7 +101,7 @@ def main():
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--audio")
     flags.add_argument("--noise", type=float)
-    flags.add_argument("--only", default=",".join([*OURS, "default"]))
+    flags.add_argument("--only", default=",".join([*speed.OURS, "default"]))
     asked = flags.parse_args()
     modes, model, found, worst = asked.only.split(","), None, {}, 0
     if "default" in modes:
@@ -118,7 +117,7 @@ def main():
     print("mode       words  start med   9/10  >200   bias    end med   9/10   bias    (ms)")
     for mode in modes:
         middle = line(mode, found[mode])
-        worst = max(worst, middle if mode in OURS else 0)
+        worst = max(worst, middle if mode in speed.OURS else 0)
     return 1 if worst > 100 else 0
 
 

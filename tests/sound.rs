@@ -241,6 +241,14 @@ fn a_file_that_is_cut_short_promises_more_than_it_gives() {
     cut("a.ts", &[&sound[..], &["mp2"]].concat(), false);
 }
 
+/// Overwrites what lies between the half and three quarters of a file.
+fn spoil(path: &Path) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let (from, to) = (bytes.len() / 2, bytes.len() * 3 / 4);
+    bytes[from..to].fill(0x55);
+    std::fs::write(path, bytes).unwrap();
+}
+
 #[test]
 fn damage_in_the_midst_of_the_sound_is_told_with_its_place_and_size() {
     let Some(dir) = folder() else { return };
@@ -254,16 +262,12 @@ fn damage_in_the_midst_of_the_sound_is_told_with_its_place_and_size() {
         opened.pcm.damage()
     };
     for (name, codec) in [("a.mkv", "aac"), ("b.mkv", "ac3"), ("c.mp4", "aac"), ("d.flac", "flac")] {
-        let whole = dir.path().join(name);
-        ffmpeg(&["-f", "lavfi", "-i", noise, "-c:a", codec], &whole);
-        assert_eq!(damage(&whole), [], "{name} as it was made");
-        let mut bytes = std::fs::read(&whole).unwrap();
+        let path = dir.path().join(name);
+        ffmpeg(&["-f", "lavfi", "-i", noise, "-c:a", codec], &path);
+        assert_eq!(damage(&path), [], "{name} as it was made");
         // 15 of 60 seconds, from the thirtieth on.
-        let (from, to) = (bytes.len() / 2, bytes.len() * 3 / 4);
-        bytes[from..to].fill(0x55);
-        let hurt = dir.path().join(format!("hurt-{name}"));
-        std::fs::write(&hurt, bytes).unwrap();
-        let told = damage(&hurt);
+        spoil(&path);
+        let told = damage(&path);
         let lost: i64 = told.iter().map(|d| d.lost_ms).sum();
         assert!((10_000..20_000).contains(&lost), "{name}: {told:?}");
         assert!((25_000..31_000).contains(&told[0].start_ms), "{name}: {told:?}");
@@ -276,10 +280,7 @@ fn where_damage_ends_the_sound_more_is_promised() {
     let Some(dir) = folder() else { return };
     let path = dir.path().join("a.ogg");
     ffmpeg(&["-f", "lavfi", "-i", &tone(400, 60), "-c:a", "libopus", "-b:a", "96k"], &path);
-    let mut bytes = std::fs::read(&path).unwrap();
-    let (from, to) = (bytes.len() / 2, bytes.len() * 3 / 4);
-    bytes[from..to].fill(0x55);
-    std::fs::write(&path, bytes).unwrap();
+    spoil(&path);
     let (samples, promised_ms) = heard(&path, Wish::default());
     assert!(promised_ms - samples.len() as i64 / 16 > 10_000, "{promised_ms} {}", samples.len() / 16);
     assert!((59_900..60_200).contains(&promised_ms), "{promised_ms}");

@@ -2,7 +2,7 @@
 
 use super::PER_MS;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Asks ffmpeg for what is read here: each line with its level, none of them left out because it came before.
 pub(super) const LOGLEVEL: &str = "repeat+level+verbose";
@@ -37,16 +37,23 @@ pub struct Damage {
 pub(super) struct Told {
     /// Samples that were read: where the film is, all but [`AHEAD_MS`].
     read: AtomicI64,
-    places: Mutex<Vec<Place>>,
-    last: Mutex<String>,
+    messages: Mutex<Messages>,
+}
+
+#[derive(Debug, Default)]
+struct Messages {
+    places: Vec<Place>,
+    /// The last complaint.
+    last: String,
     /// Samples in a second, as ffmpeg counts a hole.
-    rate: AtomicI64,
+    rate: Option<i64>,
 }
 
 #[derive(Debug)]
 struct Place {
     damage: Damage,
-    complaints: u32,
+    /// Not a hole alone.
+    complained: bool,
 }
 
 impl Told {
@@ -58,56 +65,57 @@ impl Told {
     /// A message came, a line of it.
     pub fn line(&self, line: &str) {
         let (level, message) = level_of(line);
+        let mut messages = self.messages();
         match level {
             Some("error" | "fatal" | "panic") => {
-                let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-                *last = message.chars().take(SAID).collect();
-                self.note(0, 1);
+                messages.last = message.chars().take(SAID).collect();
+                self.note(&mut messages.places, 0, true);
             }
             Some("verbose") => {
                 if let Some(rate) = between(message, " r:", "Hz -> ") {
-                    self.rate.store(rate, Ordering::Relaxed);
+                    messages.rate = Some(rate).filter(|r| *r > 0);
                 } else if let Some(count) = between(message, "adding ", " audio samples of silence") {
-                    let rate = Some(self.rate.load(Ordering::Relaxed)).filter(|r| *r > 0);
-                    self.note(count * 1_000 / rate.unwrap_or(USUAL_RATE), 0);
+                    let lost_ms = count * 1_000 / messages.rate.unwrap_or(USUAL_RATE);
+                    self.note(&mut messages.places, lost_ms, false);
                 }
             }
             _ => {}
         }
     }
 
-    /// The last complaint: where ffmpeg puts the reason for its end.
-    pub fn why(&self) -> String {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_empty() { "it gave no reason".to_owned() } else { last.clone() }
+    /// The last complaint, where ffmpeg puts the reason for its end; empty where there was none.
+    pub fn last(&self) -> String {
+        self.messages().last.clone()
     }
 
-    fn note(&self, lost_ms: i64, complaints: u32) {
+    fn messages(&self) -> MutexGuard<'_, Messages> {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, places: &mut Vec<Place>, lost_ms: i64, complained: bool) {
         let read = self.read.load(Ordering::Relaxed);
         // What is said before any sound is about other tracks, or about a recording that begins in mid-sentence.
         if read == 0 {
             return;
         }
         let at = read / PER_MS;
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         let near = |place: &Place| at - place.damage.end_ms < ONE_PLACE_MS;
         let full = places.len() >= PLACES;
-        let Some(Place { damage, complaints: before }) = places.last_mut().filter(|p| full || near(p)) else {
+        let Some(place) = places.last_mut().filter(|p| full || near(p)) else {
             let damage = Damage { start_ms: at, end_ms: at + lost_ms, lost_ms };
-            return places.push(Place { damage, complaints });
+            return places.push(Place { damage, complained });
         };
+        place.complained |= complained;
+        let damage = &mut place.damage;
         damage.lost_ms += lost_ms;
         damage.end_ms = damage.end_ms.max(at).max(damage.start_ms + damage.lost_ms);
-        *before += complaints;
     }
 
     /// All that was told of the sound up to its end.
     pub fn damage(&self) -> Vec<Damage> {
         let end = self.read.load(Ordering::Relaxed) / PER_MS;
-        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        let meant = |p: &&Place| {
-            p.damage.start_ms < end - AHEAD_MS && (p.complaints > 0 || p.damage.lost_ms >= HOLE_MS)
-        };
+        let meant =
+            |p: &&Place| p.damage.start_ms < end - AHEAD_MS && (p.complained || p.damage.lost_ms >= HOLE_MS);
         let counted = |p: &Place| {
             let damage = &p.damage;
             Damage {
@@ -116,7 +124,7 @@ impl Told {
                 lost_ms: damage.lost_ms.max(LEAST_MS),
             }
         };
-        places.iter().filter(meant).map(counted).collect()
+        self.messages().places.iter().filter(meant).map(counted).collect()
     }
 }
 
@@ -176,7 +184,7 @@ mod tests {
         told.line("[mp3float @ 0x5] [error] Header missing");
         read(&told, 3);
         assert_eq!(told.damage(), []);
-        assert_eq!(told.why(), "Header missing");
+        assert_eq!(told.last(), "Header missing");
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl Decoder {
         let _ = scribe.join();
         let good = self.child.wait().is_ok_and(|status| status.success());
         let path = self.path.clone();
-        let why = without_name(&self.told.why(), &path);
+        let why = reason(&self.told.last(), &path);
         match (good, self.any) {
             (true, false) if !self.later => {
                 let why = "its audio track is empty, or the file was cut off before it".to_owned();
@@ -156,8 +156,9 @@ pub(super) fn as_file_url(path: &Path) -> OsString {
     url
 }
 
-/// What ffmpeg says, without the file's name: the errors here name it themselves.
-pub(super) fn without_name(said: &str, path: &Path) -> String {
-    let name = format!("file:{}: ", path.display());
-    said.replace(&name, "")
+/// The last line with something in it, where ffmpeg puts the reason; without the file's name, which the errors here tell
+/// themselves.
+pub(super) fn reason(said: &str, path: &Path) -> String {
+    let line = said.lines().map(str::trim).rfind(|l| !l.is_empty()).unwrap_or("it gave no reason");
+    line.replace(&format!("file:{}: ", path.display()), "")
 }

@@ -1,6 +1,7 @@
 //! What is in a media file, by ffprobe. Knows nothing of how sound is decoded.
 
 use super::Error;
+use super::decode::reason;
 use crate::language::Language;
 use serde::Deserialize;
 use std::fmt;
@@ -160,7 +161,7 @@ pub fn probe(path: &Path) -> Result<Media, Error> {
             _ => Error::io(path, e),
         })?;
     if !output.status.success() {
-        let why = super::decode::without_name(&last_line(&String::from_utf8_lossy(&output.stderr)), path);
+        let why = reason(&String::from_utf8_lossy(&output.stderr), path);
         return Err(Error::NotMedia { path: path.to_owned(), why });
     }
     let report: Report = serde_json::from_slice(&output.stdout)
@@ -226,12 +227,6 @@ fn track(stream: Stream, index: u32) -> Track {
         duration_ms: ms(stream.duration.as_ref()),
         end_ms: ms(stream.tags.duration.as_ref()),
     }
-}
-
-/// The last line with something in it: where ffmpeg puts the reason.
-fn last_line(text: &str) -> String {
-    let line = text.lines().map(str::trim).rfind(|l| !l.is_empty());
-    line.unwrap_or("it gave no reason").to_owned()
 }
 
 #[cfg(test)]

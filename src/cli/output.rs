@@ -15,7 +15,7 @@ pub(super) fn format_of(asked: Option<&str>, target: &Target) -> Result<Format, 
     }
     let Target::File(path) = target else { return Ok(Format::Srt) };
     let Some(extension) = path.extension().and_then(|e| e.to_str()) else { return Ok(Format::Srt) };
-    extension.to_lowercase().parse().map_err(|_| {
+    extension.parse().map_err(|_| {
         let known = Format::ALL.iter().map(|f| f.as_str()).collect::<Vec<_>>().join(", ");
         let name = path.display();
         Failure::Usage(format!("{name}: '.{extension}' tells no format, name one with --format ({known})"))

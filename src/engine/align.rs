@@ -5,11 +5,11 @@
 //! way that has the most attention (Viterbi). Time stamps tell less: the decoder means the end of what was said as often as
 //! the beginning of what follows, and between two of them the time can only be guessed from letters.
 
+use super::pass::{PER_MS, PER_POSITION};
 use std::ops::Range;
 
-/// Samples of a frame: one position of the encoder, 20 ms.
-const FRAME: usize = 320;
-pub(super) const FRAME_MS: i64 = 20;
+/// A frame is a position of the encoder.
+pub(super) const FRAME_MS: i64 = PER_POSITION as i64 / PER_MS;
 /// Attention below this is chance.
 const CHANCE: f32 = 0.003;
 /// Steps of a trace for each e-fold of attention.
@@ -68,7 +68,7 @@ pub(super) fn quiet(samples: &[f32]) -> Vec<f32> {
         let power = frame.iter().map(|v| v * v).sum::<f32>() / frame.len() as f32;
         10.0 * (power + 1e-12).log10()
     };
-    let levels: Vec<f32> = samples.chunks(FRAME).map(decibels).collect();
+    let levels: Vec<f32> = samples.chunks(PER_POSITION).map(decibels).collect();
     let mut sorted = levels.clone();
     sorted.sort_by(f32::total_cmp);
     let part = |part: usize| sorted.get(sorted.len() * part / 100).copied().unwrap_or_default();
@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn quiet_is_what_lies_well_below_the_loudest() {
         let sound: Vec<f32> =
-            (0..100 * FRAME).map(|i| if i / FRAME % 10 < 7 { 0.1 } else { 0.0005 }).collect();
+            (0..100 * PER_POSITION).map(|i| if i / PER_POSITION % 10 < 7 { 0.1 } else { 0.0005 }).collect();
         let quiet = quiet(&sound);
         assert!(quiet[0] < 0.05 && quiet[8] > 0.95, "{} {}", quiet[0], quiet[8]);
         assert_eq!(quiet.len(), 100);

@@ -42,24 +42,28 @@ pub(super) fn collect(found: &Found, vocabulary: &Vocabulary, samples: &[f32], a
         });
         align::align(&tokens.collect::<Vec<_>>(), &quiet, ask.language.is_unspaced())
     });
-    let loudness = Loudness::of(samples);
-    let mut aligned = aligned.flatten().map(Vec::into_iter);
-    // Where the last segment ends that was said; None while there is none.
-    let mut ends_ms = if segments.is_empty() { Some(end_ms) } else { None };
-    let count = segments.len();
-    for (at, (places, span_ms)) in segments.into_iter().enumerate() {
-        let is_last = at + 1 == count;
+    let aligned = aligned.flatten();
+    let is_aligned = aligned.is_some();
+    let times = aligned.unwrap_or_else(|| {
+        let loudness = Loudness::of(samples);
+        let said = |places: &Range<usize>| text[places.clone()].iter().map(|c| decoded(c, vocabulary).said);
+        let placed = |(places, span_ms): &(_, Range<i64>)| place(said(places), span_ms.clone(), &loudness);
+        segments.iter().flat_map(placed).collect()
+    });
+    let mut times = &times[..];
+    // Where the segments so far end that were said, and where the text does when no more of it was.
+    let (mut said_ms, mut ends_ms) = (None, Some(end_ms));
+    for (places, span_ms) in segments {
         let tokens: Vec<Decoded<'_>> = text[places].iter().map(|c| decoded(c, vocabulary)).collect();
-        let times = match &mut aligned {
-            Some(times) => times.by_ref().take(tokens.len()).collect(),
-            None => place(tokens.iter().map(|t| t.said), span_ms.clone(), &loudness),
-        };
+        let (own, rest) = times.split_at(tokens.len());
+        times = rest;
         // What was not listened to was not said: it came again, or was made up. What follows is gone over again.
-        if aligned.is_some() && is_squeezed(&tokens, &times, ask.language) {
+        if is_aligned && is_squeezed(&tokens, own, ask.language) {
+            ends_ms = said_ms;
             continue;
         }
-        ends_ms = Some(if is_last { end_ms } else { span_ms.end });
-        pass.add(&tokens, &times);
+        (said_ms, ends_ms) = (Some(span_ms.end), Some(end_ms));
+        pass.add(&tokens, own);
     }
     pass.stopped_at = ends_ms.filter(|ms| !is_over(*ms)).map(|ms| ms * PER_MS);
     pass

@@ -7,7 +7,7 @@ use super::decoder::vocabulary::Vocabulary;
 use super::decoder::{Decoder, Desk, Next, Rules, Said as Nodes, Sound as Attended};
 use super::encoder::{self, Encoder};
 use super::mel::Mel;
-use super::pass::{PER_MS, Pass, able, context, most_tokens, passes, positions};
+use super::pass::{PER_MS, PER_POSITION, Pass, able, context, most_tokens, passes, positions};
 use super::whisper::as_prompt;
 use super::{Ask, Error, Heard, LanguageOdds, Part, Session, Sound, pages, prompt};
 use crate::job::Task;
@@ -20,9 +20,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Searches that went beside others and are kept: those of a window and of its tails, looked at with and without a prompt.
 const KEPT: usize = 10;
-
-/// Samples of a position of the encoder.
-const POSITION: i64 = 20 * PER_MS;
 
 /// What all sessions of a model share.
 pub struct Model {
@@ -209,7 +206,7 @@ impl Session for Own {
         }
         let all = positions(sound.samples.len());
         self.encode(sound.samples, all, &AtomicBool::new(false))?;
-        let at = |sample: i64| (sample / POSITION) as usize;
+        let at = |sample: i64| sample as usize / PER_POSITION;
         let place = |part: &Range<i64>| {
             let start = at(part.start).min(all - 1);
             start..at(part.end).clamp(start + 1, all)

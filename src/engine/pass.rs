@@ -10,7 +10,7 @@ use std::ops::Range;
 /// Samples per millisecond.
 pub(super) const PER_MS: i64 = 16;
 /// Samples for one position of the encoder: 20 ms.
-const PER_POSITION: usize = 320;
+pub(super) const PER_POSITION: usize = 320;
 /// The encoder's positions for 30 s.
 pub(super) const POSITIONS: usize = 1500;
 /// `audio_ctx` goes in steps of 64, which the fast kernels need; the rounding never exceeds 1472.

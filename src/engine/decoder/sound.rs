@@ -109,10 +109,9 @@ impl Sound {
         scores: &mut Vec<f32>,
         gathered: &mut [f32],
         room: &mut matrix::Room,
-        attention: Option<(&[usize], &mut [f32])>,
+        mut attention: Option<(&[usize], &mut [f32])>,
         mixed: &mut [f32],
     ) {
-        let mut attention = attention;
         let (count, heads) = (queries.len() / width, width / HEAD);
         let padded = self.positions.next_multiple_of(BLOCK);
         scores.resize(count * padded, 0.0);
