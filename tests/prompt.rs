@@ -34,7 +34,12 @@ fn spoken(sound: Sound<'_>, text: &str) -> Heard {
         let start_ms = first.start / 16 + i as i64 * step;
         Word { text: format!(" {word}"), start_ms, end_ms: start_ms + step, p: 0.9 }
     };
-    Heard { words: words.iter().enumerate().map(word).collect(), no_speech: None, avg_logprob: -0.1 }
+    Heard {
+        words: words.iter().enumerate().map(word).collect(),
+        no_speech: None,
+        avg_logprob: -0.1,
+        listened: None,
+    }
 }
 
 fn text(bench: &Bench, id: JobId) -> String {

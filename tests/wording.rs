@@ -63,7 +63,7 @@ fn ten_words() -> Heard {
         end_ms: 700 + i * 500,
         p: 0.9,
     };
-    Heard { words: (0..10).map(word).collect(), no_speech: None, avg_logprob: -0.1 }
+    Heard { words: (0..10).map(word).collect(), no_speech: None, avg_logprob: -0.1, listened: None }
 }
 
 #[test]

@@ -41,6 +41,13 @@ impl Trace {
         Trace(attention.iter().map(|a| ((a / CHANCE).ln_1p() * STEPS) as u8).collect())
     }
 
+    /// How much it is from one time to another, in milliseconds, on average.
+    pub fn over(&self, time: &Range<i64>) -> f32 {
+        let from = (time.start / FRAME_MS) as usize;
+        let frames = (((time.end - time.start) / FRAME_MS) as usize).max(1);
+        (from..from + frames).map(|frame| self.at(frame)).sum::<f32>() / frames as f32
+    }
+
     fn at(&self, frame: usize) -> f32 {
         self.0.get(frame).map_or(0.0, |step| f32::from(*step) / STEPS)
     }

@@ -5,7 +5,7 @@ use super::align::{self, FRAME_MS};
 use super::decoder::Choice;
 use super::decoder::search::Found;
 use super::decoder::vocabulary::Vocabulary;
-use super::pass::{Decoded, PER_MS, Pass};
+use super::pass::{Decoded, Listened, PER_MS, Pass};
 use super::times::{Loudness, Said, place};
 use crate::job::Task;
 use crate::language::Language;
@@ -54,13 +54,18 @@ pub(super) fn collect(found: &Found, vocabulary: &Vocabulary, samples: &[f32], a
     // Where the segments so far end that were said, and where the text does when no more of it was.
     let (mut said_ms, mut ends_ms) = (None, Some(end_ms));
     for (places, span_ms) in segments {
-        let tokens: Vec<Decoded<'_>> = text[places].iter().map(|c| decoded(c, vocabulary)).collect();
+        let tokens: Vec<Decoded<'_>> = text[places.clone()].iter().map(|c| decoded(c, vocabulary)).collect();
         let (own, rest) = times.split_at(tokens.len());
         times = rest;
-        // What was not listened to was not said: it came again, or was made up. What follows is gone over again.
-        if is_aligned && is_squeezed(&tokens, own, ask.language) {
-            ends_ms = said_ms;
-            continue;
+        if is_aligned {
+            let listened = found.traces[places].iter().zip(own).map(|(trace, time)| trace.over(time));
+            let listened = Listened::of(&tokens, listened);
+            // What was not listened to was not said: it came again, or was made up. What follows is gone over again.
+            if is_squeezed(&tokens, own, ask.language) || listened.is_made_up() {
+                ends_ms = said_ms;
+                continue;
+            }
+            pass.listened.add(listened);
         }
         (said_ms, ends_ms) = (Some(span_ms.end), Some(end_ms));
         pass.add(&tokens, own);

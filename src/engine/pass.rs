@@ -42,6 +42,7 @@ pub(super) struct Pass {
     /// The probability that nobody speaks, from who can tell.
     pub no_speech: Option<f32>,
     pub logprob_sum: f32,
+    pub listened: Listened,
     /// The last time stamp, in samples, when it was not at the end.
     pub stopped_at: Option<i64>,
 }
@@ -51,6 +52,41 @@ pub(super) struct Decoded<'a> {
     pub said: Said<'a>,
     pub p: f32,
     pub logprob: f32,
+}
+
+/// Less than this was listened to for words that are made up, of so many tokens or more.
+const MADE_UP: f32 = 0.7;
+const MADE_UP_OF: usize = 3;
+
+/// How much was listened to for the tokens of words.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Listened {
+    sum: f32,
+    count: usize,
+}
+
+impl Listened {
+    /// Of tokens with how much was listened to for each; marks are not heard.
+    pub fn of(tokens: &[Decoded<'_>], each: impl Iterator<Item = f32>) -> Listened {
+        let is_mark =
+            |token: &Decoded<'_>| token.said.text.iter().all(|b| b.is_ascii() && !b.is_ascii_alphanumeric());
+        let each = tokens.iter().zip(each).filter(|(token, _)| !is_mark(token)).map(|(_, each)| each);
+        each.fold(Listened::default(), |all, each| Listened { sum: all.sum + each, count: all.count + 1 })
+    }
+
+    pub fn add(&mut self, more: Listened) {
+        *self = Listened { sum: self.sum + more.sum, count: self.count + more.count };
+    }
+
+    /// The mean of the tokens.
+    pub fn mean(self) -> Option<f32> {
+        (self.count > 0).then(|| self.sum / self.count as f32)
+    }
+
+    /// Whether nobody said the words.
+    pub fn is_made_up(self) -> bool {
+        self.count >= MADE_UP_OF && self.mean().is_some_and(|mean| mean < MADE_UP)
+    }
 }
 
 impl Pass {
@@ -109,6 +145,7 @@ pub(super) fn passes(
 ) -> Result<Heard, Error> {
     let mut heard = Heard::default();
     let (mut logprob, mut count, mut from) = (0.0, 0usize, 0i64);
+    let mut listened = Listened::default();
     for _ in 0..=TAILS {
         let pass = pass(sound.samples.get(from as usize..).unwrap_or_default())?;
         if from > 0 && pass.no_speech.is_some_and(|p| p > SPEECHLESS) {
@@ -116,6 +153,7 @@ pub(super) fn passes(
         }
         logprob += pass.logprob_sum;
         count += pass.tokens.len();
+        listened.add(pass.listened);
         heard.no_speech = heard.no_speech.into_iter().chain(pass.no_speech).reduce(f32::max);
         let mut words = join(&pass.tokens, ask.language.is_unspaced());
         for word in &mut words {
@@ -128,6 +166,7 @@ pub(super) fn passes(
             _ => break,
         }
     }
+    heard.listened = listened.mean();
     heard.avg_logprob = if count == 0 { 0.0 } else { logprob / count as f32 };
     Ok(heard)
 }
@@ -179,6 +218,25 @@ mod tests {
         check(Context::Ample, 20_000, 1024);
         check(Context::Ample, 21_000, 1500);
         check(Context::Whole, 3_000, 1500);
+    }
+
+    #[test]
+    fn words_that_were_not_listened_to_are_made_up_and_marks_do_not_count() {
+        let check = |texts: &[(&'static str, f32)], expected_mean, expected| {
+            let token = |text: &'static str| Decoded {
+                said: Said { text: text.as_bytes(), stamp_ms: 0, stamp_p: 0.0, stamps_p: 0.0 },
+                p: 1.0,
+                logprob: 0.0,
+            };
+            let tokens: Vec<Decoded<'_>> = texts.iter().map(|(text, _)| token(text)).collect();
+            let listened = Listened::of(&tokens, texts.iter().map(|(_, each)| *each));
+            assert_eq!((listened.mean(), listened.is_made_up()), (expected_mean, expected), "{texts:?}");
+        };
+        check(&[(" Thanks", 0.75), (" for", 0.0), (" watching", 0.0), ("!", 2.0)], Some(0.25), true);
+        check(&[(" You", 1.5), (" can", 2.0), (" call", 2.5)], Some(2.0), false);
+        check(&[(" Good", 0.25), ("bye", 0.25), (".", 0.0)], Some(0.25), false);
+        check(&[("…", 0.5), ("電", 0.5), ("球", 0.5)], Some(0.5), true);
+        check(&[(".", 1.0)], None, false);
     }
 
     #[test]

@@ -218,7 +218,7 @@ mod tests {
             .split_inclusive(' ')
             .map(|w| Word { text: format!(" {}", w.trim()), start_ms: 0, end_ms: 100, p: 0.5 })
             .collect();
-        Heard { words, no_speech: None, avg_logprob }
+        Heard { words, no_speech: None, avg_logprob, listened: None }
     }
 
     fn check(text: &str, avg_logprob: f32, expected: Option<Doubt>) {

@@ -116,7 +116,10 @@ pub fn hear(
     looked.other = &other;
     heard = guard::purge(heard, speech_ms);
     let (mut heard, alone) = islands::hear(session, looked, heard, ask, stop)?;
-    let is_new = |s: &Range<i64>| !alone.iter().any(|a| a.start <= s.start && s.end <= a.end);
+    // Less than half of what was heard by itself is another stretch.
+    let is_most = |s: &Range<i64>, a: &Range<i64>| (s.end - s.start) * 2 > a.end - a.start;
+    let is_new =
+        |s: &Range<i64>| !alone.iter().any(|a| a.start <= s.start && s.end <= a.end && is_most(s, a));
     let careful = Ask { beam: CAREFUL_BEAM, ..ask.clone() };
     for stretch in missed(&heard.words, &speech).into_iter().filter(is_new).take(STRETCHES) {
         let found = alone::hear(session, sound, &stretch, &careful, stop)?;

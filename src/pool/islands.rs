@@ -31,6 +31,7 @@ const UNSURE: f32 = -0.4;
 const TWICE: f32 = 0.2;
 /// Words at a seam that may stand on both sides of it.
 const SEAM: usize = 4;
+const LEFT_OUT_MS: i64 = 3_000;
 /// Odds of the window's language below which a part may be in another.
 const STRANGE: f32 = 0.1;
 /// Words of a part that are found again in what its neighbours say by themselves were theirs.
@@ -348,9 +349,17 @@ fn surety(words: &[Word]) -> f32 {
 fn replaces(alone: &Alone, before: &[Word], why: Option<Why>, other: &[Word]) -> bool {
     let surer = || {
         let twice = agreement(before, other) - agreement(&alone.words, other);
-        twice < TWICE && surety(&alone.words) > surety(before)
+        twice < TWICE && surety(&alone.words) > surety(before) && !leaves_out(&alone.words, before)
     };
     alone.believed && (why != Some(Why::Unsure) || surer()) && !guard::is_stock(&alone.words)
+}
+
+/// Whether some words begin so much later than others, or end so much earlier, that a sentence is left out: who leaves out
+/// what is hard to hear is surer of the rest.
+fn leaves_out(words: &[Word], of: &[Word]) -> bool {
+    let ends = |words: &[Word]| Some((words.first()?.start_ms, words.last()?.end_ms));
+    let Some(((start, end), (of_start, of_end))) = ends(words).zip(ends(of)) else { return false };
+    start - of_start > LEFT_OUT_MS || of_end - end > LEFT_OUT_MS
 }
 
 /// Whether one of some words is among others.

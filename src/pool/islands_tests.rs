@@ -45,9 +45,9 @@ fn check_with(parts: &'static [Part], spoken: Spoken, strangers: &[bool], others
         let (wrong, right) = text.split_once('|').unwrap_or(("", text));
         let text = if ask.language.whisper_code() == language { right } else { wrong };
         let words = words(text, 200, seconds, logprob);
-        Ok(Heard { words, no_speech: None, avg_logprob: logprob })
+        Ok(Heard { words, no_speech: None, avg_logprob: logprob, listened: None })
     });
-    let heard = Heard { words: heard, no_speech: None, avg_logprob: -0.3 };
+    let heard = Heard { words: heard, no_speech: None, avg_logprob: -0.3, listened: None };
     let (beam, context) = (1, Context::Fitted);
     let ask = Ask {
         language: Language::ENGLISH,
@@ -264,4 +264,18 @@ fn parts_without_words_or_with_too_few_for_their_time_are_gaps() {
     assert_eq!(looked.gaps(&heard, Language::ENGLISH), 2);
     heard.extend(words("Somebody says a whole sentence.", 8_000, 2, -0.1));
     assert_eq!(looked.gaps(&heard, Language::ENGLISH), 1);
+}
+
+#[test]
+fn words_that_begin_or_end_seconds_apart_from_others_leave_out_a_sentence() {
+    let check = |ms: [i64; 2], of: [i64; 2], expected| {
+        let words = |[start, end]: [i64; 2]| words("one two three four", start, (end - start) / 1_000, -0.1);
+        assert_eq!(leaves_out(&words(ms), &words(of)), expected, "{ms:?} {of:?}");
+    };
+    check([0, 9_000], [0, 9_000], false);
+    check([2_000, 9_000], [0, 9_000], false);
+    check([4_000, 9_000], [0, 9_000], true);
+    check([0, 5_000], [0, 9_000], true);
+    check([0, 9_000], [4_000, 5_000], false);
+    assert!(!leaves_out(&[], &words("one", 0, 9, -0.1)));
 }

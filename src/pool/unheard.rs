@@ -107,7 +107,12 @@ mod tests {
             let start_ms = i as i64 * 300;
             Word { text: format!(" {w}"), start_ms, end_ms: start_ms + 250, p: 0.8 }
         };
-        Heard { words: text.split(' ').enumerate().map(word).collect(), no_speech: None, avg_logprob }
+        Heard {
+            words: text.split(' ').enumerate().map(word).collect(),
+            no_speech: None,
+            avg_logprob,
+            listened: None,
+        }
     }
 
     /// Odds for English, and what the two decodings say with which log probability; the words that are believed.

@@ -210,5 +210,10 @@ pub fn say(sound: Sound<'_>) -> Heard {
         end_ms: s.end / 16,
         p: 0.9,
     };
-    Heard { words: sound.speech.iter().map(word).collect(), no_speech: None, avg_logprob: -0.1 }
+    Heard {
+        words: sound.speech.iter().map(word).collect(),
+        no_speech: None,
+        avg_logprob: -0.1,
+        listened: None,
+    }
 }
