@@ -121,19 +121,14 @@ mod tests {
 
     #[test]
     fn a_segment_without_time_was_not_said() {
-        let check = |texts: &[&'static str], each_ms: i64, language: &str, expected| {
-            let decoded = |text: &&'static str| Decoded {
-                said: Said { text: text.as_bytes(), stamp_ms: 0, stamp_p: 0.0, stamps_p: 0.0 },
-                p: 1.0,
-                logprob: 0.0,
-            };
-            let tokens: Vec<Decoded<'_>> = texts.iter().map(decoded).collect();
+        let check = |texts: &[&str], each_ms: i64, language: &str, expected| {
+            let tokens: Vec<Decoded<'_>> = texts.iter().map(|text| Decoded::sure(text)).collect();
             let times: Vec<Range<i64>> =
                 (0..texts.len() as i64).map(|i| i * 300..i * 300 + each_ms).collect();
             let squeezed = is_squeezed(&tokens, &times, language.parse().unwrap());
             assert_eq!(squeezed, expected, "{texts:?} {each_ms} {language}");
         };
-        let line: &[&'static str] = &[" He", " might", " even", " have", " been", " made", "."];
+        let line: &[&str] = &[" He", " might", " even", " have", " been", " made", "."];
         check(line, 20, "en", true);
         check(line, 120, "en", false);
         check(&[" Bible"], 20, "en", false);

@@ -54,6 +54,15 @@ pub(super) struct Decoded<'a> {
     pub logprob: f32,
 }
 
+#[cfg(test)]
+impl Decoded<'_> {
+    /// A token that the decoder was sure of.
+    pub fn sure(text: &str) -> Decoded<'_> {
+        let said = Said { text: text.as_bytes(), stamp_ms: 0, stamp_p: 0.0, stamps_p: 0.0 };
+        Decoded { said, p: 1.0, logprob: 0.0 }
+    }
+}
+
 /// Less than this was listened to for words that are made up, of so many tokens or more.
 const MADE_UP: f32 = 0.7;
 const MADE_UP_OF: usize = 3;
@@ -222,13 +231,8 @@ mod tests {
 
     #[test]
     fn words_that_were_not_listened_to_are_made_up_and_marks_do_not_count() {
-        let check = |texts: &[(&'static str, f32)], expected_mean, expected| {
-            let token = |text: &'static str| Decoded {
-                said: Said { text: text.as_bytes(), stamp_ms: 0, stamp_p: 0.0, stamps_p: 0.0 },
-                p: 1.0,
-                logprob: 0.0,
-            };
-            let tokens: Vec<Decoded<'_>> = texts.iter().map(|(text, _)| token(text)).collect();
+        let check = |texts: &[(&str, f32)], expected_mean, expected| {
+            let tokens: Vec<Decoded<'_>> = texts.iter().map(|(text, _)| Decoded::sure(text)).collect();
             let listened = Listened::of(&tokens, texts.iter().map(|(_, each)| *each));
             assert_eq!((listened.mean(), listened.is_made_up()), (expected_mean, expected), "{texts:?}");
         };

@@ -4,7 +4,7 @@
 use super::guard::{self, Doubt};
 use super::hear::{CAREFUL_BEAM, unprompted};
 use crate::audio::PER_MS;
-use crate::engine::{Ask, Error, Session, Sound};
+use crate::engine::{Ask, Error, Heard, Session, Sound};
 use crate::subtitle::Word;
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
@@ -57,19 +57,18 @@ pub(super) fn hear(
     let mut heard = session.transcribe(part, ask, stop)?;
     let speech_ms = (stretch.end - stretch.start) / PER_MS;
     let few = heard.words.len() < FEW;
-    let listened = heard.listened.filter(|_| !few);
-    let is_said = listened.is_some_and(|l| l >= LISTENED);
+    let listened = |heard: &Heard| heard.listened.filter(|_| heard.words.len() >= FEW);
+    let is_said = |heard: &Heard| listened(heard).is_some_and(|l| l >= LISTENED);
     let made_up = guard::doubt(&heard, speech_ms).is_some_and(|d| d != Doubt::Unsure)
-        || listened.is_some_and(|l| l < UNLISTENED)
-        || (!is_said && heard.no_speech.is_some_and(|p| p > SPEECHLESS));
+        || listened(&heard).is_some_and(|l| l < UNLISTENED)
+        || (!is_said(&heard) && heard.no_speech.is_some_and(|p| p > SPEECHLESS));
     let believed = match heard.avg_logprob {
         _ if made_up || heard.words.is_empty() => false,
-        p if is_said && (FAINT..BELIEVED).contains(&p) => {
+        p if is_said(&heard) && (FAINT..BELIEVED).contains(&p) => {
             let wider = Ask { context: ask.context.wider(), ..ask.clone() };
             let second = session.transcribe(part, &wider, stop)?;
-            let is_said = second.words.len() >= FEW && second.listened.is_some_and(|l| l >= LISTENED);
             // Of two looks the surer one is nearer to what was said.
-            if is_said && second.avg_logprob > p {
+            if is_said(&second) && second.avg_logprob > p {
                 heard = second;
             }
             true
@@ -123,7 +122,7 @@ pub(super) fn agreement(a: &[Word], b: &[Word]) -> f32 {
 mod tests {
     use super::*;
     use crate::engine::scripted::Scripted;
-    use crate::engine::{Context, Engine, Heard, LanguageOdds};
+    use crate::engine::{Context, Engine, LanguageOdds};
     use crate::job::Task;
     use crate::language::Language;
 

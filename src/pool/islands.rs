@@ -31,6 +31,7 @@ const UNSURE: f32 = -0.4;
 const TWICE: f32 = 0.2;
 /// Words at a seam that may stand on both sides of it.
 const SEAM: usize = 4;
+/// Words that begin so much later than others, or end so much earlier, leave out a sentence.
 const LEFT_OUT_MS: i64 = 3_000;
 /// Odds of the window's language below which a part may be in another.
 const STRANGE: f32 = 0.1;
@@ -354,8 +355,7 @@ fn replaces(alone: &Alone, before: &[Word], why: Option<Why>, other: &[Word]) ->
     alone.believed && (why != Some(Why::Unsure) || surer()) && !guard::is_stock(&alone.words)
 }
 
-/// Whether some words begin so much later than others, or end so much earlier, that a sentence is left out: who leaves out
-/// what is hard to hear is surer of the rest.
+/// Whether some words leave out a sentence of others: who leaves out what is hard to hear is surer of the rest.
 fn leaves_out(words: &[Word], of: &[Word]) -> bool {
     let ends = |words: &[Word]| Some((words.first()?.start_ms, words.last()?.end_ms));
     let Some(((start, end), (of_start, of_end))) = ends(words).zip(ends(of)) else { return false };
