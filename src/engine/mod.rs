@@ -189,6 +189,11 @@ pub trait Session: Send {
         parts.iter().map(|part| self.detect(Sound { samples: of(part), speech: &[] })).collect()
     }
 
+    /// Whether it tells the language of many parts as easily as that of one.
+    fn tells_parts_at_once(&self) -> bool {
+        false
+    }
+
     /// As much of the end of a prompt as there is room for, in whole words.
     fn fitting<'p>(&self, prompt: &'p str) -> &'p str {
         prompt

@@ -197,6 +197,10 @@ impl Session for Own {
         Ok(odds(&self.opinion(&[vocabulary.start]), vocabulary))
     }
 
+    fn tells_parts_at_once(&self) -> bool {
+        true
+    }
+
     /// The sound is encoded once, and each part told by what the decoder hears when it attends to nothing else.
     fn detect_parts(&mut self, sound: Sound<'_>, parts: &[Range<i64>]) -> Result<Vec<LanguageOdds>, Error> {
         let model = self.model.clone();

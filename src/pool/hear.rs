@@ -3,11 +3,13 @@
 
 use super::alone::{self, AGREED, FEW, agreement};
 use super::guard::{self, Doubt};
-use super::islands::{self, Looked};
+use super::islands;
+use super::looked::Looked;
 use super::reader::Window;
+use super::tongues::Tongues;
 use super::{echo, unheard, words};
 use crate::audio::PER_MS;
-use crate::engine::{Ask, Beside, Context, Error, Heard, Session, Sound};
+use crate::engine::{Ask, Beside, Context, Error, Heard, LanguageOdds, Session, Sound};
 use crate::job::{Preset, Task};
 use crate::language::Language;
 use crate::subtitle::Word;
@@ -46,6 +48,9 @@ pub(super) const TELLING_MS: i64 = 1_500;
 /// Odds for another language, and against the usual one, that make a window foreign.
 pub(super) const CLEARLY: f32 = 0.85;
 const HARDLY: f32 = 0.05;
+/// As much is enough where there are next to none for the usual one.
+const LIKELY: f32 = 0.6;
+const NONE: f32 = 0.0025;
 /// Of so many windows one is asked what it sounds like where the language was told: that may be wrong.
 const ASKED_EVERY: u32 = 4;
 
@@ -70,6 +75,9 @@ pub fn hear(
     let samples = window.samples();
     let sound = Sound { samples: &samples, speech: &speech };
     let mut ask = ask.clone();
+    let usual = ask.language;
+    let mut looked =
+        Looked { sound, speech: &window.speech, spoken, usual, tongues: &[], strangers: &[], other: &[] };
     let mut sounds_like = None;
     if speech_ms >= TELLING_MS && (spoken == Spoken::Found || window.index.is_multiple_of(ASKED_EVERY)) {
         let found = language_of(session, sound.samples, ask.language)?;
@@ -78,8 +86,9 @@ pub fn hear(
             Spoken::Told => sounds_like = Some(found),
         }
     }
+    let mut tongues = Tongues::of(session, sound, usual, spoken)?;
+    ask.language = tongues.of_most(session, ask.language)?;
     let ask = &ask;
-    let mut looked = Looked { sound, speech: &window.speech, spoken, strangers: &[], other: &[] };
     let strangers = looked.strangers(session, ask.language)?;
     looked.strangers = &strangers;
     // Of a translation the decoder is never sure, and beams make it no better (measured in four languages).
@@ -113,7 +122,9 @@ pub fn hear(
         let (better, worse) = guard::better(heard, second, speech_ms, gaps);
         (heard, other) = (better, worse.words);
     }
-    looked.other = &other;
+    // What stands apart is asked by itself where it is strange.
+    let tongues = tongues.proven(session, &looked.apart())?;
+    (looked.other, looked.tongues) = (&other, &tongues);
     heard = guard::purge(heard, speech_ms);
     let (mut heard, alone) = islands::hear(session, looked, heard, ask, stop)?;
     // Less than half of what was heard by itself is another stretch.
@@ -166,11 +177,16 @@ pub(super) fn language_of(
     samples: &[f32],
     usual: Language,
 ) -> Result<Language, Error> {
-    let odds = session.detect(Sound { samples, speech: &[] })?;
-    Ok(match odds.best() {
+    Ok(clearly(&session.detect(Sound { samples, speech: &[] })?, usual))
+}
+
+/// `usual`, unless the odds are clearly for another.
+pub(super) fn clearly(odds: &LanguageOdds, usual: Language) -> Language {
+    match odds.best() {
         Some((other, p)) if p >= CLEARLY && odds.of(usual) < HARDLY => other,
+        Some((other, p)) if p >= LIKELY && odds.of(usual) < NONE => other,
         _ => usual,
-    })
+    }
 }
 
 /// Whether words that are not believed by themselves are what another look had in their place: two that hear the same.

@@ -1,4 +1,4 @@
-//! Parts of a window that stand apart in the film, heard again by themselves where their words do not fit. Knows nothing
+//! Parts of a window that stand apart in the film, or are in another language than what is beside them, heard again by themselves where their words do not fit. Knows nothing
 //! of threads, queues or models.
 //!
 //! A window joins what long silences part. Whisper then may spread one sentence over a noise that the detector took for
@@ -7,24 +7,15 @@
 
 use super::alone::{self, Alone, agreement};
 use super::guard;
-use super::hear::{CAREFUL_BEAM, Spoken, TELLING_MS, language_of};
+use super::hear::{CAREFUL_BEAM, Spoken, TELLING_MS, clearly};
+use super::looked::{Island, Looked};
 use super::words::ends_sentence;
-use crate::audio::PER_MS;
-use crate::audio::windows::Span;
 use crate::engine::{Ask, Error, Heard, Session, Sound};
 use crate::language::Language;
 use crate::subtitle::Word;
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
-/// A silence of the film from which on two parts stand apart.
-const APART: i64 = 1_000 * PER_MS;
-/// Letters in a second of speech: nobody speaks slower or faster for long; in scripts without spaces a letter is a syllable.
-const SLOWEST: f32 = 6.5;
-const FASTEST: f32 = 20.0;
-const UNSPACED: f32 = 0.35;
-/// Less speech has no rate.
-const RATED_MS: i64 = 800;
 /// The mean log probability of words that are doubted: foreign lines lie below, clear speech above -0.25.
 const UNSURE: f32 = -0.4;
 /// So much more of one look than of the other in a third decides against it.
@@ -33,19 +24,8 @@ const TWICE: f32 = 0.2;
 const SEAM: usize = 4;
 /// Words that begin so much later than others, or end so much earlier, leave out a sentence.
 const LEFT_OUT_MS: i64 = 3_000;
-/// Odds of the window's language below which a part may be in another.
-const STRANGE: f32 = 0.1;
 /// Words of a part that are found again in what its neighbours say by themselves were theirs.
 const THEIRS: f32 = 0.6;
-
-/// One part.
-#[derive(Debug, Clone, PartialEq)]
-struct Island {
-    /// From the first to the last speech, in samples of the window.
-    place: Range<i64>,
-    spoken_ms: i64,
-    words: Vec<Word>,
-}
 
 /// Why a part is heard again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,45 +41,13 @@ enum Why {
     Foreign,
 }
 
-/// A window as it was looked at.
-#[derive(Clone, Copy)]
-pub(super) struct Looked<'a> {
-    pub sound: Sound<'a>,
-    /// In samples of the film; `sound.speech` has the same in samples of the window.
-    pub speech: &'a [Span],
-    pub spoken: Spoken,
-    /// Which parts seem to be in another language than the window ([`Looked::strangers`]).
-    pub strangers: &'a [bool],
-    /// What another look at it gave, which was not better.
-    pub other: &'a [Word],
-}
-
 impl Looked<'_> {
-    /// The words of the window, parted.
-    fn parted(&self, words: Vec<Word>) -> Vec<Island> {
-        split(words, self.sound.speech, self.speech)
-    }
-
-    /// Which parts seem to be in another language, where that may be: Whisper writes them in the window's, and is sure of it.
-    pub fn strangers(&self, session: &mut dyn Session, language: Language) -> Result<Vec<bool>, Error> {
-        let islands = self.parted(Vec::new());
-        let mut strange = vec![false; islands.len()];
-        if self.spoken == Spoken::Told || islands.len() < 2 {
-            return Ok(strange);
-        }
-        let telling: Vec<usize> =
-            (0..islands.len()).filter(|&i| islands[i].spoken_ms >= TELLING_MS).collect();
-        let places: Vec<Range<i64>> = telling.iter().map(|&i| islands[i].place.clone()).collect();
-        for (i, odds) in telling.into_iter().zip(session.detect_parts(self.sound, &places)?) {
-            strange[i] = odds.of(language) < STRANGE;
-        }
-        Ok(strange)
-    }
-
-    /// How many parts would have no words, or too few for their time.
-    pub fn gaps(&self, words: &[Word], language: Language) -> usize {
-        let islands = self.parted(words.to_vec());
-        islands.iter().filter(|island| island.words.is_empty() || is_slow(island, scale(language))).count()
+    /// The language of a part by itself: that of the window, unless it is clearly another, or that of the film is likelier.
+    fn tell(&self, session: &mut dyn Session, samples: &[f32], windows: Language) -> Result<Language, Error> {
+        let odds = session.detect(Sound { samples, speech: &[] })?;
+        let found = clearly(&odds, windows);
+        let likelier = found == windows && odds.of(self.usual) > odds.of(windows);
+        Ok(if likelier { self.usual } else { found })
     }
 
     /// Hears a part by itself, in the language that it is found to be in where it seems to be in another, or where what is
@@ -117,7 +65,7 @@ impl Looked<'_> {
         let (samples, _) = alone::cut(self.sound, &island.place);
         let asked = tells && (strange || why == Why::Unsure);
         if asked {
-            let found = language_of(session, samples, ask.language)?;
+            let found = self.tell(session, samples, ask.language)?;
             if why == Why::Foreign && found == ask.language {
                 return Ok(None);
             }
@@ -130,7 +78,7 @@ impl Looked<'_> {
         if alone.believed || !tells || asked {
             return Ok(Some((alone, ask.language)));
         }
-        let language = language_of(session, samples, ask.language)?;
+        let language = self.tell(session, samples, ask.language)?;
         if language != ask.language {
             let ask = Ask { language, beam: CAREFUL_BEAM, ..ask };
             let foreign = alone::hear(session, self.sound, &island.place, &ask, stop)?;
@@ -154,8 +102,9 @@ pub(super) fn hear(
     stop: &AtomicBool,
 ) -> Result<(Heard, Vec<Range<i64>>), Error> {
     let islands = looked.parted(heard.words.clone());
-    let mut why = doubts(&islands, scale(ask.language));
-    for (why, strange) in why.iter_mut().zip(looked.strangers) {
+    let mut why = doubts(&islands, ask.language);
+    let strangers = looked.are_strange(&islands, ask.language);
+    for (why, strange) in why.iter_mut().zip(&strangers) {
         if *strange {
             why.get_or_insert(Why::Foreign);
         }
@@ -166,11 +115,15 @@ pub(super) fn hear(
     let mut again: Vec<Option<Alone>> = Vec::with_capacity(islands.len());
     let mut languages = vec![ask.language; islands.len()];
     for (i, island) in islands.iter().enumerate() {
-        let strange = looked.strangers.get(i).is_some_and(|strange| *strange);
+        let strange = strangers[i];
         let found = why[i].map(|why| looked.hear_alone(session, island, (why, strange), ask, stop));
         let found = found.transpose()?.flatten();
         again.push(found.map(|(alone, language)| {
             languages[i] = if alone.believed { language } else { ask.language };
+            // Of words in the wrong language Whisper may well be surer.
+            if strange && languages[i] != ask.language {
+                why[i] = Some(Why::Foreign);
+            }
             alone
         }));
     }
@@ -254,40 +207,9 @@ fn said_twice(before: &[Word], behind: &[Word]) -> usize {
     (1..=most).rev().find(|n| before[most - n..] == behind[..*n]).unwrap_or(0)
 }
 
-/// The words and the speech, parted where the film is silent for long.
-fn split(words: Vec<Word>, inside: &[Range<i64>], film: &[Span]) -> Vec<Island> {
-    let mut islands: Vec<Island> = Vec::new();
-    if inside.len() != film.len() {
-        return islands;
-    }
-    for (i, place) in inside.iter().enumerate() {
-        let spoken_ms = (place.end - place.start) / PER_MS;
-        match islands.last_mut() {
-            Some(last) if film[i].start - film[i - 1].end < APART => {
-                last.place.end = place.end;
-                last.spoken_ms += spoken_ms;
-            }
-            _ => islands.push(Island { place: place.clone(), spoken_ms, words: Vec::new() }),
-        }
-    }
-    let seams: Vec<i64> =
-        islands.windows(2).map(|pair| (pair[0].place.end + pair[1].place.start) / 2 / PER_MS).collect();
-    let mut at = 0;
-    for word in words {
-        let middle = (word.start_ms + word.end_ms) / 2;
-        while at < seams.len() && middle >= seams[at] {
-            at += 1;
-        }
-        if let Some(island) = islands.get_mut(at) {
-            island.words.push(word);
-        }
-    }
-    islands
-}
-
 /// Which parts are to be heard again: those that do not fit, and those that share a sentence with one of them.
-fn doubts(islands: &[Island], scale: f32) -> Vec<Option<Why>> {
-    let mut why: Vec<Option<Why>> = (0..islands.len()).map(|i| doubt(islands, i, scale)).collect();
+fn doubts(islands: &[Island], language: Language) -> Vec<Option<Why>> {
+    let mut why: Vec<Option<Why>> = (0..islands.len()).map(|i| doubt(islands, i, language)).collect();
     let open = |i: usize| {
         let (here, next) = (&islands[i].words, &islands[i + 1].words);
         here.last().is_some_and(|w| !ends_sentence(&w.text)) && !next.is_empty()
@@ -305,33 +227,17 @@ fn doubts(islands: &[Island], scale: f32) -> Vec<Option<Why>> {
     why
 }
 
-/// How many letters a language has for what others say in one.
-fn scale(language: Language) -> f32 {
-    if language.is_unspaced() { UNSPACED } else { 1.0 }
-}
-
-/// Letters in a second.
-fn rate(island: &Island) -> f32 {
-    let letters: usize = island.words.iter().map(|w| guard::plain(&w.text).chars().count()).sum();
-    letters as f32 * 1000.0 / island.spoken_ms.max(1) as f32
-}
-
-fn is_slow(island: &Island, scale: f32) -> bool {
-    island.spoken_ms >= RATED_MS && rate(island) < SLOWEST * scale
-}
-
-fn doubt(islands: &[Island], i: usize, scale: f32) -> Option<Why> {
+fn doubt(islands: &[Island], i: usize, language: Language) -> Option<Why> {
     let island = &islands[i];
     if island.words.is_empty() {
         return None;
     }
     let empty = |j: Option<usize>| {
-        j.and_then(|j| islands.get(j))
-            .is_some_and(|other| other.words.is_empty() && other.spoken_ms >= RATED_MS)
+        j.and_then(|j| islands.get(j)).is_some_and(|other| other.words.is_empty() && other.is_rated())
     };
-    if is_slow(island, scale) {
+    if island.is_slow(language) {
         Some(Why::Slow)
-    } else if rate(island) > FASTEST * scale && (empty(i.checked_sub(1)) || empty(Some(i + 1))) {
+    } else if island.is_fast(language) && (empty(i.checked_sub(1)) || empty(Some(i + 1))) {
         Some(Why::Fast)
     } else if island.spoken_ms >= TELLING_MS && surety(&island.words) < UNSURE {
         Some(Why::Unsure)

@@ -1,6 +1,8 @@
 //! Parts of a window, heard by a scripted engine. Knows nothing of real models.
 
 use super::*;
+use crate::audio::PER_MS;
+use crate::audio::windows::Span;
 use crate::engine::scripted::Scripted;
 use crate::engine::{Context, Engine, LanguageOdds};
 use crate::job::Task;
@@ -60,7 +62,8 @@ fn check_with(parts: &'static [Part], spoken: Spoken, strangers: &[bool], others
     };
     let sound = Sound { samples: &samples, speech: &inside };
     let (mut session, stop) = (engine.session().unwrap(), AtomicBool::new(false));
-    let looked = Looked { sound, speech: &film, spoken, strangers, other: &other };
+    let looked =
+        Looked { sound, speech: &film, spoken, usual: ask.language, tongues: &[], strangers, other: &other };
     let (got, _) = hear(session.as_mut(), looked, heard, &ask, &stop).unwrap();
     let text: String = got.words.iter().map(|w| w.text.as_str()).collect();
     assert_eq!(text.trim(), expected);
@@ -257,7 +260,15 @@ fn parts_without_words_or_with_too_few_for_their_time_are_gaps() {
     let film = [(0, 32_000), (640_000, 672_000), (1_280_000, 1_312_000)];
     let film = film.map(|(start, end)| Span { start, end });
     let sound = Sound { samples: &samples, speech: &inside };
-    let looked = Looked { sound, speech: &film, spoken: Spoken::Told, strangers: &[], other: &[] };
+    let looked = Looked {
+        sound,
+        speech: &film,
+        spoken: Spoken::Told,
+        usual: Language::ENGLISH,
+        tongues: &[],
+        strangers: &[],
+        other: &[],
+    };
     let mut heard = words("This is what it sounds like.", 0, 2, -0.1);
     assert_eq!(looked.gaps(&heard, Language::ENGLISH), 2);
     heard.extend(words("Hm.", 4_000, 2, -0.1));
@@ -278,4 +289,34 @@ fn words_that_begin_or_end_seconds_apart_from_others_leave_out_a_sentence() {
     check([0, 5_000], [0, 9_000], true);
     check([0, 9_000], [4_000, 5_000], false);
     assert!(!leaves_out(&[], &words("one", 0, 9, -0.1)));
+}
+
+#[test]
+fn a_line_in_another_language_is_a_part_however_close_its_neighbours() {
+    let samples = vec![0.0; 96_000];
+    let inside = [0..32_000, 36_000..60_000, 64_000..96_000];
+    let film = inside.clone().map(|stretch| Span { start: stretch.start, end: stretch.end });
+    let sound = Sound { samples: &samples, speech: &inside };
+    let english = Language::ENGLISH;
+    let check = |tongues: &[Language], expected: &[Range<i64>], strange: &[bool]| {
+        let strangers = &[true];
+        let looked = Looked {
+            sound,
+            speech: &film,
+            spoken: Spoken::Found,
+            usual: english,
+            tongues,
+            strangers,
+            other: &[],
+        };
+        let islands = looked.parted(Vec::new());
+        let places: Vec<Range<i64>> = islands.iter().map(|island| island.place.clone()).collect();
+        assert_eq!(places, expected);
+        assert_eq!(looked.are_strange(&islands, english), strange);
+    };
+    check(&[english, "ru".parse().unwrap(), english], &inside, &[false, true, false]);
+    // Where nothing was told it is one, and strange as a whole.
+    let whole = 0..96_000;
+    check(&[], std::slice::from_ref(&whole), &[true]);
+    check(&[english; 3], std::slice::from_ref(&whole), &[true]);
 }

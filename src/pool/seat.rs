@@ -60,6 +60,10 @@ impl Session for Seat {
         self.session()?.detect_parts(sound, parts)
     }
 
+    fn tells_parts_at_once(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.tells_parts_at_once())
+    }
+
     fn fitting<'p>(&self, prompt: &'p str) -> &'p str {
         self.session.as_ref().map_or(prompt, |session| session.fitting(prompt))
     }
