@@ -90,11 +90,10 @@ def main():
             command = [daemon.program(), "transcribe", "--models-dir", str(daemon.models()), "--quality", asked.quality, "-o",
                        str(srt), str(media)]
             subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-            programme.score(segments, programme.cues(srt.read_text(encoding="utf-8")))
-            foreign = [s for s in segments if s["lang"] != "en"]
-            english = [s for s in segments if s["lang"] == "en"]
-            missed = [s["clip"] for s in foreign if s["wrong"] >= 0.9 * s["words"]]
-            shares = [f"{sum(s['wrong'] for s in kind) / max(1, sum(s['words'] for s in kind)):.3f}" for kind in (foreign, english)]
+            result = programme.score(segments, programme.cues(srt.read_text(encoding="utf-8")))
+            foreign = [s["clip"] for s in segments if s["lang"] != "en"]
+            missed = [clip for clip in result["missed"] if clip in foreign]
+            shares = [f"{result['wer_by_kind'].get(kind, 0):.3f}" for kind in ("foreign", "dry")]
             rows.append([f"{gap:.1f} s", len(foreign), " ".join(missed) or "none", *shares])
     daemon.table(rows, ["silence around", "lines", "missed", "words wrong in them", "in English"])
 

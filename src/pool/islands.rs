@@ -1,5 +1,5 @@
-//! Parts of a window that stand apart in the film, or are in another language than what is beside them, heard again by themselves where their words do not fit. Knows nothing
-//! of threads, queues or models.
+//! Parts of a window that stand apart in the film, or are in another language than what is beside them, heard again by
+//! themselves where their words do not fit. Knows nothing of threads, queues or models.
 //!
 //! A window joins what long silences part. Whisper then may spread one sentence over a noise that the detector took for
 //! speech and the speech behind it, write a foreign line in the language of its neighbours, or leave out a quiet voice
