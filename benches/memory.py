@@ -1,21 +1,26 @@
 #!/usr/bin/env python3
 """Measures memory over the length of the media, over the number of workers, and of the idle daemon.
 
-Three tables, peaks of resident memory in MB (the largest sum over the whole process tree, ffmpeg included):
+Tables, peaks of resident memory in MB (the largest sum over the whole process tree, ffmpeg included):
 1. `transcriptord transcribe` for 30 s to 3 h (or 10 h) of a film made of ten-minute reels: speech at three places,
    soft noise, music and silence between. As WAV, FLAC in Matroska and Opus in Matroska. `needed` is without the libraries
    of ffmpeg (40 MB on Debian), which stand in the system's cache: the short file's ffmpeg has ended before its peak.
 2. The same program with 1, 2, 3 workers on three minutes of speech alone: what each session adds.
-3. The daemon: idle; and with an upload of 30 s and of `--upload` hours, as Bazarr sends it: daemon and worker process.
+3. With `--only limit`, as root: the least memory limit (a cgroup's, to 5 MB) in which 30 s go through, and whether the longest
+   does with `--bound` more. Each run begins with the system's cache dropped: all that it reads counts, libraries too.
+4. The daemon: idle; and with an upload of 30 s and of `--upload` hours, as Bazarr sends it: daemon and worker process.
 
-Repeat:  benches/memory.py [--short | --long] [--workers N] [--kinds wav,flac.mkv,opus.mkv,aac.mkv] [--only length]
+Repeat:  benches/memory.py [--short | --long] [--workers N] [--kinds wav,flac.mkv,opus.mkv,aac.mkv] [--only length|limit|...]
 Prints:  the tables; exit 1 when a file or an upload has a peak over `--bound` MB (64) above that of 30 s of the same kind, or the
          idle daemon 20 MB or more.
 """
 import argparse
+import os
+import subprocess
 import tempfile
 import threading
 import time
+from pathlib import Path
 
 import daemon
 import provider
@@ -24,13 +29,15 @@ import sound
 LENGTHS = {30: "30 s", 180: "3 min", 1800: "30 min", 10_800: "3 h", 36_000: "10 h"}
 
 
+def transcribing(media, workers, folder, more=()):
+    return [daemon.program(), "transcribe", "--models-dir", str(daemon.models()), "--language", "en", "--workers", str(workers),
+            "--threads", "1", *more, "--set", f"cache_dir={daemon.cache() / 'forms'}", "--output", folder + "/out.srt", str(media)]
+
+
 def transcribed(media, workers, more=()):
     """(seconds, peak MB, what it needs of it) of one run."""
     with tempfile.TemporaryDirectory() as folder:
-        wall_s, peak_kb, _ = daemon.measured([
-            daemon.program(), "transcribe", "--models-dir", str(daemon.models()), "--language", "en", "--workers",
-            str(workers), "--threads", "1", *more, "--set", f"cache_dir={daemon.cache() / 'forms'}", "--output",
-            folder + "/out.srt", str(media)])
+        wall_s, peak_kb, _ = daemon.measured(transcribing(media, workers, folder, more))
     return wall_s, peak_kb / 1024, peak_kb.needed / 1024
 
 
@@ -47,6 +54,61 @@ def by_length(asked, longest):
             print(".", end="", flush=True)
     print()
     daemon.table(rows, ["media", "length", "peak MB", "growth MB", "needed MB", "growth MB", "wall s"])
+    return failed
+
+
+class Group:
+    """A control group with a memory limit, gone at the end of a `with`."""
+
+    PLACES = ((Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"), (Path("/sys/fs/cgroup"), "memory.max"))
+
+    def __enter__(self):
+        for place, limit in self.PLACES:
+            self.place = place / f"transcriptord-bench-{os.getpid()}"
+            try:
+                self.place.mkdir()
+            except OSError:
+                continue
+            self.limit = self.place / limit
+            if self.limit.exists():
+                return self
+            self.place.rmdir()
+        raise SystemExit("a memory limit cannot be set here: that takes root and cgroups with the memory controller")
+
+    def __exit__(self, *_):
+        self.place.rmdir()
+
+    def goes(self, mb, media, workers):
+        """Seconds that a run took under that limit; None when it was killed."""
+        self.limit.write_text(str(mb << 20))
+        Path("/proc/sys/vm/drop_caches").write_text("1")
+
+        def enter():
+            (self.place / "cgroup.procs").write_text(str(os.getpid()))
+
+        with tempfile.TemporaryDirectory() as folder:
+            begun = time.monotonic()
+            # The program's own limit does not come before this one.
+            child = subprocess.run(transcribing(media, workers, folder, ["--set", "memory_limit_mb=1000000"]), preexec_fn=enter,
+                                   stderr=subprocess.DEVNULL)
+        return None if child.returncode else time.monotonic() - begun
+
+
+def by_limit(asked, longest):
+    rows, failed = [], False
+    with Group() as group:
+        for kind in asked.kinds.split(","):
+            short, too_little, enough = sound.long_media(30, kind, asked.spoken), 40, 400
+            while enough - too_little > 5:
+                mb = (too_little + enough) // 2
+                too_little, enough = (mb, enough) if group.goes(mb, short, asked.workers) is None else (too_little, mb)
+            wall_s = group.goes(enough + int(asked.bound), sound.long_media(longest, kind, asked.spoken), asked.workers)
+            failed |= wall_s is None
+            end = "killed" if wall_s is None else f"{wall_s:.0f} s"
+            rows.append([kind, enough, LENGTHS[longest], enough + int(asked.bound), end])
+            print(".", end="", flush=True)
+    print()
+    daemon.table(rows, ["media", "30 s in MB", "length", "allowed MB", "went through in"])
     return failed
 
 
@@ -123,7 +185,7 @@ def main():
     flags.add_argument("--workers", default="2")
     flags.add_argument("--upload", type=float, default=3, metavar="HOURS")
     flags.add_argument("--bound", type=float, default=64, metavar="MB")
-    flags.add_argument("--only", choices=["length", "workers", "upload", "idle"])
+    flags.add_argument("--only", choices=["length", "limit", "workers", "upload", "idle"])
     asked = flags.parse_args()
     if asked.short:
         asked.upload = 0.05
@@ -131,10 +193,11 @@ def main():
     print(f"{daemon.program()}, {asked.workers} workers, {asked.spoken} s of speech in ten minutes")
     # The forms of the model are made before anything is measured.
     transcribed(sound.long_media(30, "wav", asked.spoken), 1)
-    parts = {"length": lambda: by_length(asked, longest), "workers": by_workers, "upload": lambda: uploads(asked), "idle": idle}
+    parts = {"length": lambda: by_length(asked, longest), "limit": lambda: by_limit(asked, longest), "workers": by_workers,
+             "upload": lambda: uploads(asked), "idle": idle}
     failed = False
     for name, part in parts.items():
-        if asked.only in (None, name):
+        if asked.only == name or not asked.only and name != "limit":
             failed |= bool(part())
             print()
     raise SystemExit(1 if failed else 0)

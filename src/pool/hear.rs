@@ -29,7 +29,7 @@ const MISSED_BESIDE_MS: i64 = 1_100;
 const BREATH_MS: i64 = 550;
 /// Of a sound that is shorter the encoder sees little of what it was trained with: 10 s.
 const SHORT: usize = 160_000;
-/// Stretches a window that are tried.
+/// Stretches a window that are tried, those nearest to words first: further off it is mostly a noise that comes again.
 const STRETCHES: usize = 3;
 /// From this mean log probability on a first look is good enough; below it more beams often know a name better.
 const SURE: f32 = -0.12;
@@ -132,7 +132,8 @@ pub fn hear(
     let is_new =
         |s: &Range<i64>| !alone.iter().any(|a| a.start <= s.start && s.end <= a.end && is_most(s, a));
     let careful = Ask { beam: CAREFUL_BEAM, ..ask.clone() };
-    for stretch in missed(&heard.words, &speech).into_iter().filter(is_new).take(STRETCHES) {
+    let nearest = nearest(missed(&heard.words, &speech), &heard.words);
+    for stretch in nearest.into_iter().filter(is_new).take(STRETCHES) {
         let found = alone::hear(session, sound, &stretch, &careful, stop)?;
         if found.believed || was_said(&found.words, &other) {
             insert(&mut heard.words, found.words);
@@ -226,6 +227,16 @@ fn missed(words: &[Word], speech: &[Range<i64>]) -> Vec<Range<i64>> {
     out
 }
 
+/// The stretches, those nearest to a word first.
+fn nearest(mut stretches: Vec<Range<i64>>, words: &[Word]) -> Vec<Range<i64>> {
+    let apart = |s: &Range<i64>| {
+        let (begin, end) = (s.start / PER_MS, s.end / PER_MS);
+        words.iter().map(|w| (begin - w.end_ms).max(w.start_ms - end).max(0)).min()
+    };
+    stretches.sort_by_key(apart);
+    stretches
+}
+
 /// Puts found words in their place, unless their neighbours say the same: then only the times were off.
 fn insert(words: &mut Vec<Word>, found: Vec<Word>) {
     let Some(first) = found.first() else { return };
@@ -272,6 +283,18 @@ mod tests {
         // What a breath parts is one, unless a word stands there.
         check(&[], &[(0, 1_000), (1_400, 2_400)], &[(0, 2_400)]);
         check(&[(1_050, 1_350)], &[(0, 850), (1_550, 2_400)], &[(0, 850), (1_550, 2_400)]);
+    }
+
+    #[test]
+    fn what_is_nearest_to_words_is_tried_first() {
+        let ms = |start: i64, end: i64| start * PER_MS..end * PER_MS;
+        let stretches = vec![ms(0, 1_000), ms(2_000, 3_000), ms(6_000, 7_000), ms(9_000, 9_800)];
+        let words = [word("one", 3_500, 3_900), word("two", 3_900, 5_800)];
+        assert_eq!(
+            nearest(stretches.clone(), &words),
+            [ms(6_000, 7_000), ms(2_000, 3_000), ms(0, 1_000), ms(9_000, 9_800)]
+        );
+        assert_eq!(nearest(stretches.clone(), &[]), stretches);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::audio::PER_MS;
 use crate::engine::{Error, LanguageOdds, Session, Sound};
 use crate::language::Language;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// No odds are taken to be below.
 const LEAST: f32 = 0.005;
@@ -96,6 +97,47 @@ impl<'a> Tongues<'a> {
     }
 }
 
+/// What a window sounds like. Where languages change it sounds like the one it begins with, however little of it that is; so
+/// where its stretches seem to differ they are asked by themselves, and count by their length.
+pub(super) fn odds(
+    session: &mut dyn Session,
+    sound: Sound<'_>,
+    stop: &AtomicBool,
+) -> Result<LanguageOdds, Error> {
+    let whole = session.detect(sound)?;
+    let Some((first, _)) = whole.best().filter(|_| sound.speech.len() > 1 && session.tells_parts_at_once())
+    else {
+        return Ok(whole);
+    };
+    let seem = likeliest(sound.speech, &session.detect_parts(sound, sound.speech)?, first);
+    if seem.iter().all(|tongue| *tongue == first) {
+        return Ok(whole);
+    }
+    let mut parts = Vec::new();
+    for (place, spoken) in long_enough(sound.speech) {
+        if stop.load(Ordering::Relaxed) {
+            return Err(Error::Stopped);
+        }
+        let (samples, _) = alone::cut(sound, &place);
+        parts.push((session.detect(Sound { samples, speech: &[] })?, spoken as f32));
+    }
+    Ok(LanguageOdds::mean(&parts))
+}
+
+/// Stretches of speech, each with those behind it until a language can be told from them (the last may have none behind it),
+/// and how much of each is speech; in samples.
+fn long_enough(speech: &[Range<i64>]) -> Vec<(Range<i64>, i64)> {
+    let mut out: Vec<(Range<i64>, i64)> = Vec::new();
+    for stretch in speech {
+        let spoken = stretch.end - stretch.start;
+        match out.last_mut().filter(|(_, spoken)| *spoken < TELLING_MS * PER_MS) {
+            Some((place, so_far)) => (place.end, *so_far) = (stretch.end, *so_far + spoken),
+            None => out.push((stretch.clone(), spoken)),
+        }
+    }
+    out
+}
+
 /// The language of each stretch of speech: the likeliest way through the odds, on which none changes for nothing.
 fn likeliest(speech: &[Range<i64>], odds: &[LanguageOdds], usual: Language) -> Vec<Language> {
     let mut tongues = vec![usual];
@@ -137,7 +179,6 @@ fn likeliest(speech: &[Range<i64>], odds: &[LanguageOdds], usual: Language) -> V
 mod tests {
     use super::*;
     use crate::engine::{Ask, Heard};
-    use std::sync::atomic::AtomicBool;
 
     /// Stretches of speech: the silence before and the length in ms, the odds of English and of Russian.
     fn check(stretches: &[(i64, i64, f32, f32)], expected: &[bool]) {
@@ -184,7 +225,7 @@ mod tests {
         }
 
         fn detect(&mut self, sound: Sound<'_>) -> Result<LanguageOdds, Error> {
-            Ok(odds(sound.samples.contains(&1.0)))
+            Ok(odds_of(sound.samples.contains(&1.0)))
         }
 
         fn detect_parts(
@@ -193,7 +234,7 @@ mod tests {
             parts: &[Range<i64>],
         ) -> Result<Vec<LanguageOdds>, Error> {
             let is_russian = |part: &Range<i64>| sound.samples[part.start as usize] > 0.0;
-            Ok(parts.iter().map(|part| odds(is_russian(part))).collect())
+            Ok(parts.iter().map(|part| odds_of(is_russian(part))).collect())
         }
 
         fn tells_parts_at_once(&self) -> bool {
@@ -201,7 +242,7 @@ mod tests {
         }
     }
 
-    fn odds(is_russian: bool) -> LanguageOdds {
+    fn odds_of(is_russian: bool) -> LanguageOdds {
         let mut odds = vec![(Language::ENGLISH, 0.99), ("ru".parse().unwrap(), 0.004)];
         if is_russian {
             odds = vec![("ru".parse().unwrap(), 0.99), (Language::ENGLISH, 0.004)];
@@ -209,16 +250,23 @@ mod tests {
         LanguageOdds(odds)
     }
 
+    /// Stretches so long, in seconds, with half a second between.
+    fn film(stretches: &[(u8, i64)]) -> (Vec<f32>, Vec<Range<i64>>) {
+        let (mut samples, mut speech) = (vec![0.0; 16_000], Vec::new());
+        for (kind, seconds) in stretches {
+            let start = samples.len();
+            samples.resize(start + *seconds as usize * 16_000, f32::from(*kind));
+            speech.push(start as i64..samples.len() as i64);
+            samples.resize(samples.len() + 8_000, 0.0);
+        }
+        (samples, speech)
+    }
+
     /// Stretches of two seconds, what they are to the teller, and what the window by itself sounds like; the language to hear
     /// it in, and which stretches are Russian then.
     fn check_window(kinds: &[u8], sounds_like: &str, spoken: Spoken, expected: (&str, &[bool])) {
-        let (mut samples, mut speech) = (vec![0.0; 16_000], Vec::new());
-        for kind in kinds {
-            let start = samples.len() as i64;
-            samples.resize(samples.len() + 32_000, f32::from(*kind));
-            speech.push(start..samples.len() as i64);
-            samples.resize(samples.len() + 8_000, 0.0);
-        }
+        let stretches: Vec<(u8, i64)> = kinds.iter().map(|kind| (*kind, 2)).collect();
+        let (samples, speech) = film(&stretches);
         let sound = Sound { samples: &samples, speech: &speech };
         let mut tongues = Tongues::of(&mut Teller, sound, Language::ENGLISH, spoken).unwrap();
         let language = tongues.of_most(&mut Teller, sounds_like.parse().unwrap()).unwrap();
@@ -242,6 +290,27 @@ mod tests {
         check_window(&[0, 1, 0], "ru", Spoken::Found, ("en", &[false, true, false]));
         check_window(&[1, 1, 0], "ru", Spoken::Found, ("ru", &[true, true, false]));
         check_window(&[0, 0, 0], "ru", Spoken::Found, ("en", &[]));
+    }
+
+    /// Of stretches so long, in seconds; where Russian ones are among them the whole sounds Russian to the teller.
+    fn check_odds(stretches: &[(u8, i64)], expected: &[(&str, f32)]) {
+        let (samples, speech) = film(stretches);
+        let odds = odds(&mut Teller, Sound { samples: &samples, speech: &speech }, &AtomicBool::new(false));
+        let odds = odds.unwrap();
+        for (language, p) in expected {
+            let told = odds.of(language.parse().unwrap());
+            assert!((told - p).abs() < 0.01, "{stretches:?}: {odds:?}");
+        }
+    }
+
+    #[test]
+    fn a_window_sounds_like_most_of_it() {
+        check_odds(&[(1, 2), (0, 3), (0, 3)], &[("en", 0.75), ("ru", 0.25)]);
+        check_odds(&[(1, 2), (1, 3)], &[("ru", 0.99)]);
+        check_odds(&[(0, 2), (0, 3)], &[("en", 0.99)]);
+        // Short ones are asked with what follows.
+        check_odds(&[(0, 1), (0, 1), (1, 2), (0, 4)], &[("en", 0.75), ("ru", 0.25)]);
+        check_odds(&[(1, 3)], &[("ru", 0.99)]);
     }
 
     #[test]

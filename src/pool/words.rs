@@ -23,6 +23,10 @@ const CARRIED: usize = 3;
 /// A letter takes about this long to say.
 const LETTER_MS: i64 = 60;
 
+/// A first word as long as this, and as unsure, is not said all that time: the decoder listened to a noise before it too.
+const DRAWN_OUT_MS: i64 = 1_500;
+const UNSURE: f32 = 0.4;
+
 /// The first word of a stretch of speech may be found this late.
 const LATE_MS: i64 = 450;
 
@@ -51,6 +55,7 @@ pub fn place(words: Vec<Word>, map: &TimeMap, speech: &[Span], language: Languag
         }
         placed.push(word);
     }
+    draw_up(&mut placed, &speech);
     carry_over(&mut placed, &speech, language);
     draw_back(&mut placed, &speech);
     placed
@@ -97,10 +102,29 @@ pub(super) fn ends_sentence(text: &str) -> bool {
     ends && !is_abbreviation(text.trim(), "")
 }
 
+/// Draws the first word of a sentence, where it lasts over a noise before the speech, up to where the sentence goes on.
+fn draw_up(words: &mut [Word], speech: &[(i64, i64)]) {
+    for i in 0..words.len() {
+        let (word, begins) = (&words[i], i == 0 || ends_sentence(&words[i - 1].text));
+        if !begins || word.p >= UNSURE || word.end_ms - word.start_ms < DRAWN_OUT_MS {
+            continue;
+        }
+        let begin_of = |at: i64| speech.iter().map(|s| s.0).rfind(|&from| from <= at);
+        let next = words.get(i + 1).map(|next| (next.start_ms, next.end_ms));
+        if let Some(own) = begin_of(word.end_ms - LEAST_MS).filter(|&from| from > word.start_ms) {
+            words[i].start_ms = own;
+        } else if let Some((start, end)) = next
+            && let Some(own) = begin_of(start).filter(|&from| from > word.start_ms)
+        {
+            share_out(&mut words[i..=i + 1], own, end);
+        }
+    }
+}
+
 /// Carries the first words of a sentence over the pause that they stand before: nobody says "Had", waits, and goes on
 /// with "he married". The decoder puts them there because they follow the sentence before without a mark of time.
 ///
-/// And a short sentence into the speech behind it that has no words at all.
+/// And a short sentence into the speech behind it that has no words at all, where others stay behind.
 fn carry_over(words: &mut [Word], speech: &[(i64, i64)], language: Language) {
     let small = SmallWords::of(language.whisper_code());
     for pair in speech.windows(2) {
@@ -155,12 +179,13 @@ fn draw_back(words: &mut [Word], speech: &[(i64, i64)]) {
     }
 }
 
-/// Moves the last sentence of the words, if it begins after `begins` and could be what is said there, into a stretch.
+/// Moves the last sentence of the words into a stretch, if it could be what is said there, and is not all that is said in
+/// the one that it stands in, which begins at `begins`.
 fn fill(words: &mut [Word], begins: i64, (start, end): (i64, i64)) {
     let Some((last, before)) = words.split_last() else { return };
     let from = before.len() - before.iter().rev().take_while(|w| !ends_sentence(&w.text)).count();
     let fits = (end - start) * 3 / 10..(end - start) * 16 / 10;
-    let ended = ends_sentence(&last.text) && from > 0 && words[from].start_ms >= begins;
+    let ended = ends_sentence(&last.text) && from > 0 && words[from - 1].start_ms >= begins;
     if ended && fits.contains(&(letters(&words[from..]) * LETTER_MS)) {
         share_out(&mut words[from..], start, end);
     }
@@ -265,6 +290,34 @@ mod tests {
             &[("So", 0, 300), ("he.", 300, 900), ("Then", 3_000, 3_300)],
             &[(0, 300), (300, 900), (3_000, 3_300)],
         );
+    }
+
+    #[test]
+    fn a_first_word_that_lasts_over_a_noise_begins_with_its_speech() {
+        let check = |p, (start_ms, end_ms), expected: [(i64, i64); 2]| {
+            let first = Word { text: " Today".into(), start_ms, end_ms, p };
+            let next = Word { text: " only".into(), start_ms: 3_000, end_ms: 3_700, p: 0.9 };
+            let mut words = [first, next];
+            draw_up(&mut words, &[(0, 2_000), (3_000, 5_000)]);
+            assert_eq!(words.map(|w| (w.start_ms, w.end_ms)), expected);
+        };
+        check(0.2, (0, 2_000), [(3_000, 3_381), (3_381, 3_700)]);
+        check(0.2, (0, 3_400), [(3_000, 3_400), (3_000, 3_700)]);
+        // Sure of it, or no longer than a word.
+        check(0.8, (0, 2_000), [(0, 2_000), (3_000, 3_700)]);
+        check(0.2, (900, 2_000), [(900, 2_000), (3_000, 3_700)]);
+    }
+
+    #[test]
+    fn a_short_sentence_is_carried_into_speech_without_words_but_leaves_none_behind() {
+        let check = |thanks: (i64, i64), goodbye: (i64, i64), expected: (i64, i64)| {
+            let word = |text: &str, (start_ms, end_ms)| Word { text: text.into(), start_ms, end_ms, p: 1.0 };
+            let mut words = [word(" Thanks.", thanks), word(" Goodbye.", goodbye)];
+            carry_over(&mut words, &[(0, 700), (1_500, 2_300), (3_300, 4_100)], Language::ENGLISH);
+            assert_eq!((words[1].start_ms, words[1].end_ms), expected);
+        };
+        check((1_500, 1_700), (1_700, 2_200), (3_300, 4_100));
+        check((0, 600), (1_500, 2_000), (1_500, 2_000));
     }
 
     #[test]

@@ -8,8 +8,8 @@ use super::open::Open;
 use super::progress;
 use super::reader::Window;
 use super::weights;
-use super::{label, prompt, prove};
-use crate::engine::{self, Ask, Context, LanguageOdds, Session, Sound};
+use super::{label, prompt, prove, tongues};
+use crate::engine::{self, Ask, Context, LanguageOdds, Sound};
 use crate::job::{Job, JobKind, Preset, Stage};
 use crate::language::Language;
 use crate::queue::{self, Again, Begun, Outcome, Progress};
@@ -228,8 +228,8 @@ fn odds(shared: &Shared, open: &Open, windows: &[Arc<Window>], until: Until) -> 
         if open.stop.load(Ordering::Relaxed) {
             return Err(Fault::Stopped);
         }
-        let speech = window.speech_inside();
-        let odds = seat.detect(Sound { samples: &window.samples(), speech: &speech })?;
+        let (samples, speech) = (window.samples(), window.speech_inside());
+        let odds = tongues::odds(&mut seat, Sound { samples: &samples, speech: &speech }, &open.stop)?;
         parts.push((odds, length(window)));
         rest -= length(window);
         if until == Until::Settled && LanguageOdds::is_settled(&parts, rest) {
