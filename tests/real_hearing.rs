@@ -143,6 +143,20 @@ fn without_speech_no_file_is_written_and_no_language_is_told() {
     let output = home.program(&["transcribe", "--output", "-", "library/noise.wav"]).output().unwrap();
     assert!(output.status.success() && output.stdout.is_empty());
     assert!(err(&output).contains("noise.wav: no speech was found\n"), "{}", err(&output));
+    // What is there is not emptied.
+    std::fs::write(home.path("library/old.srt"), "OLD").unwrap();
+    let output =
+        home.program(&["transcribe", "-o", "library/old.srt", "library/noise.wav"]).output().unwrap();
+    assert!(output.status.success());
+    let left = "noise.wav: no speech was found, library/old.srt is left as it was";
+    assert!(err(&output).contains(left), "{}", err(&output));
+    assert_eq!(std::fs::read(home.path("library/old.srt")).unwrap(), b"OLD");
+    std::fs::remove_file(home.path("library/old.srt")).unwrap();
+    // Least of all the sound itself.
+    let itself = ["transcribe", "--format", "srt", "-o", "library/noise.wav", "library/noise.wav"];
+    let output = home.program(&itself).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("library/noise.wav is there and is no subtitle: "), "{}", err(&output));
     // Where nothing can be written nothing is heard: that would be told first.
     let output =
         home.program(&["transcribe", "--output", "nowhere/x.srt", "library/noise.wav"]).output().unwrap();

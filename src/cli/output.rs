@@ -4,8 +4,12 @@ use super::Failure;
 use crate::pool::finish;
 use crate::subtitle::{Format, Transcript};
 use std::collections::HashMap;
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+
+/// So much of a file tells whether it is a text.
+const BEGINNING: u64 = 4_096;
 
 /// The format: the one asked for, else that of the output's name, else SubRip. Of names that end in none of these and in
 /// something else, SubRip would be a surprise.
@@ -34,8 +38,17 @@ impl Target {
     pub(super) fn of(output: Option<&Path>, files: usize) -> Result<Target, Failure> {
         match output {
             None => Ok(Target::Beside),
+            Some(path) if path.as_os_str().is_empty() => {
+                Err(Failure::Usage("--output names nothing: name a file or a folder, or '-'".into()))
+            }
             Some(path) if path == Path::new("-") => Ok(Target::Stdout),
             Some(path) if path.is_dir() => Ok(Target::Folder(path.to_owned())),
+            Some(path) if path.as_os_str().as_encoded_bytes().ends_with(b"/") => {
+                Err(Failure::Usage(format!(
+                    "there is no folder {}: make it first, or name another one with --output",
+                    path.display()
+                )))
+            }
             Some(path) if files == 1 => Ok(Target::File(path.to_owned())),
             Some(path) => Err(Failure::Usage(format!(
                 "{} is not a folder, and there are {files} files: name a folder with --output, or '-'",
@@ -72,6 +85,15 @@ impl Target {
         if !media.is_file() {
             return Ok(());
         }
+        if is_media(&path) {
+            return Err(format!(
+                "{} is there and is no subtitle: name another file with --output, or remove it",
+                path.display()
+            ));
+        }
+        if path.is_dir() {
+            return Err(format!("{} is a folder: name another place with --output", path.display()));
+        }
         finish::try_out(&path).map_err(|e| unwritable(&path, &e))
     }
 
@@ -86,21 +108,37 @@ impl Target {
     }
 }
 
-/// Writes the text and says so. Where nobody speaks a file is written only when it was asked for by name.
+/// Whether a file is there that nobody wrote as a text: it has a zero byte near its beginning, and does not begin as UTF-16
+/// does.
+fn is_media(path: &Path) -> bool {
+    let mut beginning = Vec::new();
+    let read =
+        path.is_file().then(|| File::open(path).and_then(|f| f.take(BEGINNING).read_to_end(&mut beginning)));
+    let is_utf16 = beginning.starts_with(&[0xff, 0xfe]) || beginning.starts_with(&[0xfe, 0xff]);
+    matches!(read, Some(Ok(_))) && beginning.contains(&0) && !is_utf16
+}
+
+/// Writes the text and says so. Where nobody speaks a file is written only when it was asked for by name, and none that is
+/// there is emptied. `unclear`: somebody may speak, and no word was made out.
 pub(super) fn put(
     media: &Path,
     transcript: &Transcript,
-    named: bool,
+    (named, unclear): (bool, bool),
     to: Option<&Path>,
     render: impl Fn(&Transcript) -> String,
 ) -> Result<(), String> {
     let silent = transcript.cues.is_empty();
+    let nothing = if unclear { "no words were made out" } else { "no speech was found" };
+    let replaced = to.is_some_and(Path::is_file);
     if silent && !named {
-        eprintln!("{}: no speech was found, nothing was written", media.display());
+        eprintln!("{}: {nothing}, nothing was written", media.display());
+        return Ok(());
+    }
+    if let Some(there) = to.filter(|to| silent && to.metadata().is_ok_and(|m| m.is_file() && m.len() > 0)) {
+        eprintln!("{}: {nothing}, {} is left as it was", media.display(), there.display());
         return Ok(());
     }
     let text = render(transcript);
-    let replaced = to.is_some_and(Path::is_file);
     match to {
         None => std::io::stdout().lock().write_all(text.as_bytes()),
         Some(path) => finish::write_whole(path, text.as_bytes()),
@@ -108,14 +146,14 @@ pub(super) fn put(
     .map_err(|e| unwritable(to.unwrap_or(Path::new("standard output")), &e))?;
     if let Some(path) = to {
         let found = match (silent, transcript.cues.len(), transcript.spoken) {
-            (true, ..) => "no speech was found".to_owned(),
+            (true, ..) => nothing.to_owned(),
             (false, 1, spoken) => format!("1 cue in {spoken}"),
             (false, count, spoken) => format!("{count} cues in {spoken}"),
         };
         let place = if replaced { " in place of the one that was there" } else { "" };
         eprintln!("{}: {found}, written to {}{place}", media.display(), path.display());
     } else if silent {
-        eprintln!("{}: no speech was found", media.display());
+        eprintln!("{}: {nothing}", media.display());
     }
     Ok(())
 }
@@ -146,6 +184,25 @@ mod tests {
         check(Some("txt"), "film.sub", Ok(Format::Txt));
         let why = "film.sub: '.sub' tells no format, name one with --format (srt, vtt, txt, tsv, json, verbose_json, lrc, ass)";
         check(None, "film.sub", Err(why));
+    }
+
+    #[test]
+    fn an_output_that_is_nowhere_or_no_text_is_refused_before_any_work() {
+        let of = |output: &str| usage(Target::of(Some(Path::new(output)), 1));
+        assert_eq!(of("").unwrap(), "--output names nothing: name a file or a folder, or '-'");
+        assert!(of("nowhere/").unwrap().starts_with("there is no folder nowhere/: make it first"));
+        assert_eq!(of("nowhere"), None);
+        let dir = tempfile::tempdir().unwrap();
+        let check = |bytes: &[u8], refused: bool| {
+            let path = dir.path().join("film");
+            std::fs::write(&path, bytes).unwrap();
+            let tried = Target::File(path.clone()).try_out(&path, "en", Format::Srt);
+            assert_eq!(tried.is_err(), refused, "{bytes:?}: {tried:?}");
+        };
+        check(b"RIFF\0\0\0\0WAVE", true);
+        check(b"1\n00:00:01,000 --> 00:00:02,000\nHello.\n", false);
+        check(b"\xff\xfe1\0\n\0", false);
+        check(b"", false);
     }
 
     #[test]

@@ -25,7 +25,7 @@ use std::time::Duration;
 /// Make subtitles for media files, without a daemon.
 ///
 /// The subtitle goes beside each file, named FILE.LANGUAGE.FORMAT, unless --output says otherwise. A file that has this
-/// name already is replaced; where nobody speaks none is written.
+/// name already is replaced; where nobody speaks none is written, or an empty one if --output names it and none is there.
 #[derive(FromArgs)]
 #[argh(
     subcommand,
@@ -170,7 +170,8 @@ impl Transcribe {
                 tried.and_then(|()| bench.transcribe(file, &asked)).and_then(|(transcript, report)| {
                     let language = transcript.language.named(config.subtitle_language_naming_type);
                     let to = target.path(file, language, format);
-                    output::put(file, &transcript, target.is_named(), to.as_deref(), |t| {
+                    let how = (target.is_named(), report.is_unclear());
+                    output::put(file, &transcript, how, to.as_deref(), |t| {
                         formats::render(t, format, highlight)
                     })?;
                     for warning in &report.warnings {
@@ -218,7 +219,8 @@ impl Bench {
         let told = |e: &dyn std::fmt::Display| e.to_string();
         let store = Store::open("sqlite::memory:").map_err(|e| told(&e))?;
         let queue = Queue::new(store, serve::node(), Arc::new(System));
-        let setup = Setup { idle_ms: 0, ..serve::setup(config) };
+        // One file after the other.
+        let setup = Setup { idle_ms: 0, concurrent: 1, ..serve::setup(config) };
         let (link, theirs) = UnixStream::pair().map_err(|e| told(&e))?;
         let working = queue.clone();
         let pool = std::thread::spawn(move || device::run(setup, working, Some(theirs)));
@@ -242,6 +244,9 @@ impl Bench {
         })?;
         if path.is_dir() {
             return Err("this is a folder: name the files in it".into());
+        }
+        if !path.is_file() {
+            return Err("this is no file, but a pipe or a device: write its content to a file first".into());
         }
         let submitted = self.queue.submit(job(&path, asked)).map_err(|e| e.to_string())?;
         hints::send(&self.link, &Order::Added).map_err(|e| e.to_string())?;

@@ -108,7 +108,7 @@ pub fn choose_among(
             true => {
                 "none is installed; run `transcriptord model pull base` or `transcriptord model import PATH`"
             }
-            false => "install a multilingual one, as `transcriptord model pull base` does",
+            false => "install one that can, as `transcriptord model pull base` does",
         };
         return Err(Error::NoneFits { wanted, hint: hint.to_owned() });
     };

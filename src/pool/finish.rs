@@ -11,10 +11,14 @@ use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// More than the subtitle of a long film takes.
 const ROOM: usize = 256 << 10;
+/// Bytes of a file's name that its temporary name has too: no name is longer than 255.
+const NAME_MOST: usize = 200;
+/// Temporary names that were given.
+static PARTIALS: AtomicU64 = AtomicU64::new(0);
 
 /// What is kept of a window when it is done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +33,18 @@ pub struct Checkpoint {
 pub struct Finished {
     pub transcript: Transcript,
     pub quality: Quality,
+}
+
+impl Finished {
+    /// In a few words, for the log.
+    pub fn says(&self) -> String {
+        let score = self.quality.score;
+        match self.transcript.cues.len() {
+            0 => format!("no cues, score {score}"),
+            1 => format!("1 cue in {}, score {score}", self.transcript.language.english_name()),
+            n => format!("{n} cues in {}, score {score}", self.transcript.language.english_name()),
+        }
+    }
 }
 
 /// How a job wants its text laid out.
@@ -64,6 +80,7 @@ pub fn lay_out(
     let cues = layout::cues_within(&words, language, profile, regroup.as_ref(), duration_ms);
     let mut quality = quality::judge(check::report(&cues, language, profile), &cues, &stretches);
     quality.mistold(spoken, &stretches);
+    quality.unclear(&stretches, duration_ms);
     Finished { transcript: Transcript { language, spoken, task, duration_ms, cues }, quality }
 }
 
@@ -125,10 +142,10 @@ fn is_no_file(path: &Path) -> bool {
 /// Beside the file, under a name that nothing looks for.
 fn partial(path: &Path) -> io::Result<PathBuf> {
     let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-    let mut partial = std::ffi::OsString::from(".");
-    partial.push(name);
-    partial.push(format!(".{}.partial", std::process::id()));
-    Ok(path.with_file_name(partial))
+    let name = name.to_string_lossy();
+    let short = &name[..name.floor_char_boundary(NAME_MOST)];
+    let (process, number) = (std::process::id(), PARTIALS.fetch_add(1, Ordering::Relaxed));
+    Ok(path.with_file_name(format!(".{short}.{process}-{number}.partial")))
 }
 
 /// Writes a file so that it is complete or absent whatever happens meanwhile. What is there and no file (a device, a
@@ -164,6 +181,16 @@ mod tests {
         write_whole(&path, b"one").unwrap();
         write_whole(&path, b"two").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_name_may_be_as_long_as_names_may_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(format!("{}.eng.srt", "ä".repeat(123)));
+        try_out(&path).unwrap();
+        write_whole(&path, b"one").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"one");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 

@@ -201,7 +201,7 @@ pub fn says(setup: &Setup) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the model {model} needs {} MB of memory for one session, and {} MB may be taken: raise memory_limit_mb (0 takes up to \
-     three quarters of what is free), or use a smaller model or its q5_1 form", mb_above(*.needed), .allowed >> 20
+     three quarters of what is free), or use a smaller model", mb_above(*.needed), .allowed >> 20
 )]
 pub struct Short {
     pub model: String,

@@ -120,7 +120,9 @@ impl Folder {
             }
         }
         let allowed = memory::allowed(&self.setup, device::resident(None));
-        let least = smaller.iter().map(|c| self.needed(c, session(c))).min().unwrap_or(u64::MAX);
+        // What is written down after a language was told, too: who raises the limit does it once.
+        let most = |c: &Candidate| session(c).max(c.needs.session);
+        let least = smaller.iter().map(|c| self.needed(c, most(c))).min().unwrap_or(u64::MAX);
         Err(Short { model: chosen.name.clone(), needed: least.max(allowed + 1), allowed }.into())
     }
 

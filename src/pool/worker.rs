@@ -255,7 +255,10 @@ fn answer(shared: &Shared, open: &Open, odds: &LanguageOdds) {
         device_used: Some(shared.setup.device.clone()),
         output_path: None,
     };
-    finished(shared, open, &outcome);
+    let said = best.map_or("no language".into(), |(language, p)| {
+        format!("{}, {:.0} % sure", language.english_name(), p * 100.0)
+    });
+    finished(shared, open, &outcome, &said);
 }
 
 /// Makes the subtitle of a job whose windows are all done, and ends it.
@@ -306,12 +309,17 @@ pub(super) fn end(shared: &Shared, open: &Arc<Open>, language: Language) {
         device_used: Some(shared.setup.device.clone()),
         output_path,
     };
-    finished(shared, open, &outcome);
+    let said = finished_text.says();
+    finished(shared, open, &outcome, &said);
 }
 
-fn finished(shared: &Shared, open: &Open, outcome: &Outcome) {
+/// `said`: the outcome in a few words, for the log.
+fn finished(shared: &Shared, open: &Open, outcome: &Outcome, said: &str) {
     match insist(open, || shared.queue.finish(&open.claim, outcome)) {
-        Some(true) => shared.closed(open, true),
+        Some(true) => {
+            log::info!("job {} ({}) is done: {said}", open.job.id, open.job.file_name);
+            shared.closed(open, true)
+        }
         _ => shared.lost(open),
     }
 }

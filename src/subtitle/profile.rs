@@ -43,7 +43,7 @@ impl FromStr for Name {
     fn from_str(s: &str) -> Result<Name, String> {
         Name::ALL
             .into_iter()
-            .find(|n| n.as_str() == s)
+            .find(|n| n.as_str().eq_ignore_ascii_case(s))
             .ok_or_else(|| format!("'{s}' is not one of {}", Name::ALL.map(Name::as_str).join(", ")))
     }
 }

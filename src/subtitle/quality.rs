@@ -55,6 +55,11 @@ const LOST: f64 = 0.4;
 /// A stretch with this much speech without words is named.
 const NAMED_MS: i64 = 1_500;
 
+/// Speech of which no word was made out is worth a warning from this length on, and from this part of the sound.
+const UNCLEAR_MS: i64 = 3_000;
+const UNCLEAR_PART: i64 = 4;
+const FOR_UNCLEAR: f64 = 70.0;
+
 /// Puts a number on a subtitle.
 pub fn judge(report: Report, cues: &[Cue], stretches: &[Stretch]) -> Quality {
     let words: Vec<f64> = cues.iter().flat_map(|c| &c.words).map(|w| f64::from(w.p)).collect();
@@ -92,6 +97,23 @@ pub fn judge(report: Report, cues: &[Cue], stretches: &[Stretch]) -> Quality {
 }
 
 impl Quality {
+    /// Takes points off where there are no cues at all though somebody spoke for much of the sound's `duration_ms`.
+    pub fn unclear(&mut self, stretches: &[Stretch], duration_ms: i64) {
+        let wordless: i64 = stretches.iter().map(|s| s.wordless_ms).sum();
+        if self.report.cues == 0 && wordless >= UNCLEAR_MS.max(duration_ms / UNCLEAR_PART) {
+            let heard = seconds(wordless);
+            let why = format!(
+                "somebody seems to speak for {heard}, and no words were made out: tell the language, or use a larger model"
+            );
+            self.take(FOR_UNCLEAR, why);
+        }
+    }
+
+    /// Whether there are no cues, and speech without words.
+    pub fn is_unclear(&self) -> bool {
+        self.report.cues == 0 && self.doubtful.iter().any(|s| s.wordless_ms > 0)
+    }
+
     /// Takes points off where the sound broke off before the end that its file promises.
     ///
     /// `promised_ms` is 0 where the file promises nothing.
@@ -166,6 +188,7 @@ impl fmt::Display for Quality {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report { profile, adjusted, cues, .. } = &self.report;
         let cues = match cues {
+            0 if self.is_unclear() => "no cues: no words were made out".to_owned(),
             0 => "no cues: nobody speaks".to_owned(),
             1 => "1 cue".to_owned(),
             n => format!("{n} cues"),
@@ -250,6 +273,29 @@ mod tests {
         for line in ["hard limits: broken 0 times", "line_length       0 of 1", "reading_speed     0 of 1"] {
             assert!(text.contains(line), "no '{line}' in:\n{text}");
         }
+    }
+
+    #[test]
+    fn speech_of_which_nothing_was_made_out_is_no_silence() {
+        let check = |wordless_ms: i64, duration_ms, expected: (u8, usize), first_line: &str| {
+            let report = check::report(&[], Language::ENGLISH, &Profile::netflix());
+            let stretch = Stretch {
+                start_ms: 0,
+                end_ms: duration_ms,
+                speech_ms: wordless_ms,
+                wordless_ms,
+                doubt: None,
+                sounds_like: None,
+            };
+            let mut quality = judge(report, &[], std::slice::from_ref(&stretch));
+            quality.unclear(&[stretch], duration_ms);
+            assert_eq!((quality.score, quality.warnings.len()), expected, "{quality}");
+            assert!(quality.to_string().contains(first_line), "{quality}");
+        };
+        check(12_400, 12_700, (0, 1), "no cues: no words were made out");
+        check(2_000, 12_700, (70, 0), "no cues: no words were made out");
+        check(12_400, 100_000, (70, 0), "no cues: no words were made out");
+        check(0, 12_700, (100, 0), "no cues: nobody speaks");
     }
 
     #[test]

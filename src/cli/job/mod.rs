@@ -87,7 +87,7 @@ struct Add {
     /// video or audio files, as the daemon's machine names them
     #[argh(positional, arg_name = "file")]
     files: Vec<PathBuf>,
-    /// the language spoken: a code or an English name (default: found out)
+    /// the language spoken: a code or an English name (default: found out, where --to or --task translate is there)
     #[argh(option, arg_name = "language")]
     language: Option<String>,
     /// the language of the subtitle (default: that of --language, or English when translating)
