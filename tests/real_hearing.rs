@@ -139,16 +139,16 @@ fn without_speech_no_file_is_written_and_no_language_is_told() {
     std::fs::copy(clip("none_noise").path, home.path("library/noise.wav")).unwrap();
     let output = home.program(&["transcribe", "library/noise.wav"]).output().unwrap();
     assert!(output.status.success());
-    assert!(err(&output).contains("noise.wav: no speech was found, nothing was written"), "{}", err(&output));
+    assert!(err(&output).contains("noise.wav: no words were found, nothing was written"), "{}", err(&output));
     let output = home.program(&["transcribe", "--output", "-", "library/noise.wav"]).output().unwrap();
     assert!(output.status.success() && output.stdout.is_empty());
-    assert!(err(&output).contains("noise.wav: no speech was found\n"), "{}", err(&output));
+    assert!(err(&output).contains("noise.wav: no words were found\n"), "{}", err(&output));
     // What is there is not emptied.
     std::fs::write(home.path("library/old.srt"), "OLD").unwrap();
     let output =
         home.program(&["transcribe", "-o", "library/old.srt", "library/noise.wav"]).output().unwrap();
     assert!(output.status.success());
-    let left = "noise.wav: no speech was found, library/old.srt is left as it was";
+    let left = "noise.wav: no words were found, library/old.srt is left as it was";
     assert!(err(&output).contains(left), "{}", err(&output));
     assert_eq!(std::fs::read(home.path("library/old.srt")).unwrap(), b"OLD");
     std::fs::remove_file(home.path("library/old.srt")).unwrap();
@@ -162,14 +162,14 @@ fn without_speech_no_file_is_written_and_no_language_is_told() {
         home.program(&["transcribe", "--output", "nowhere/x.srt", "library/noise.wav"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(err(&output).contains("noise.wav: cannot write nowhere/x.srt: "), "{}", err(&output));
-    assert!(!err(&output).contains("no speech"), "{}", err(&output));
+    assert!(!err(&output).contains("no words"), "{}", err(&output));
     let daemon = Daemon::start(&home);
     let body = json!({ "file_path": home.path("library/noise.wav"), "target_lang": "en" }).to_string();
     let id = daemon.post("/api/jobs", &body).json()["id"].as_str().unwrap().to_string();
     let job = daemon.job_ended(&id);
     assert_eq!((&job["status"], &job["segments_count"]), (&json!("completed"), &json!(0)), "{job}");
     assert_eq!((&job["source_lang"], &job["output_path"]), (&json!(null), &json!(null)), "{job}");
-    assert_eq!(job["note"], "no speech was found, no subtitle file was written");
+    assert_eq!(job["note"], "no words were found, no subtitle file was written");
     assert_eq!(names(&home.path("library")), ["noise.wav"]);
 }
 

@@ -86,10 +86,7 @@ impl Target {
             return Ok(());
         }
         if is_media(&path) {
-            return Err(format!(
-                "{} is there and is no subtitle: name another file with --output, or remove it",
-                path.display()
-            ));
+            return Err(no_subtitle(&path));
         }
         if path.is_dir() {
             return Err(format!("{} is a folder: name another place with --output", path.display()));
@@ -119,16 +116,17 @@ fn is_media(path: &Path) -> bool {
 }
 
 /// Writes the text and says so. Where nobody speaks a file is written only when it was asked for by name, and none that is
-/// there is emptied. `unclear`: somebody may speak, and no word was made out.
+/// there is emptied.
 pub(super) fn put(
     media: &Path,
     transcript: &Transcript,
-    (named, unclear): (bool, bool),
+    named: bool,
     to: Option<&Path>,
     render: impl Fn(&Transcript) -> String,
 ) -> Result<(), String> {
     let silent = transcript.cues.is_empty();
-    let nothing = if unclear { "no words were made out" } else { "no speech was found" };
+    // Somebody may have spoken; then a warning says so.
+    let nothing = "no words were found";
     let replaced = to.is_some_and(Path::is_file);
     if silent && !named {
         eprintln!("{}: {nothing}, nothing was written", media.display());
@@ -137,6 +135,9 @@ pub(super) fn put(
     if let Some(there) = to.filter(|to| silent && to.metadata().is_ok_and(|m| m.is_file() && m.len() > 0)) {
         eprintln!("{}: {nothing}, {} is left as it was", media.display(), there.display());
         return Ok(());
+    }
+    if let Some(media) = to.filter(|to| is_media(to)) {
+        return Err(no_subtitle(media));
     }
     let text = render(transcript);
     match to {
@@ -156,6 +157,10 @@ pub(super) fn put(
         eprintln!("{}: {nothing}", media.display());
     }
     Ok(())
+}
+
+fn no_subtitle(there: &Path) -> String {
+    format!("{} is there and is no subtitle: name another file with --output, or remove it", there.display())
 }
 
 fn unwritable(to: &Path, e: &std::io::Error) -> String {

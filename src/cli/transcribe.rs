@@ -170,8 +170,7 @@ impl Transcribe {
                 tried.and_then(|()| bench.transcribe(file, &asked)).and_then(|(transcript, report)| {
                     let language = transcript.language.named(config.subtitle_language_naming_type);
                     let to = target.path(file, language, format);
-                    let how = (target.is_named(), report.is_unclear());
-                    output::put(file, &transcript, how, to.as_deref(), |t| {
+                    output::put(file, &transcript, target.is_named(), to.as_deref(), |t| {
                         formats::render(t, format, highlight)
                     })?;
                     for warning in &report.warnings {
@@ -238,16 +237,19 @@ impl Bench {
 
     /// Waits for one file's subtitle, with a bar where somebody watches.
     fn transcribe(&self, file: &Path, asked: &Asked) -> Result<(Transcript, Quality), String> {
-        let path = file.canonicalize().map_err(|e| match e.kind() {
+        let told = |e: std::io::Error| match e.kind() {
             std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
             _ => e.to_string(),
-        })?;
-        if path.is_dir() {
+        };
+        // A pipe has no path of its own.
+        let there = file.metadata().map_err(told)?;
+        if there.is_dir() {
             return Err("this is a folder: name the files in it".into());
         }
-        if !path.is_file() {
+        if !there.is_file() {
             return Err("this is no file, but a pipe or a device: write its content to a file first".into());
         }
+        let path = file.canonicalize().map_err(told)?;
         let submitted = self.queue.submit(job(&path, asked)).map_err(|e| e.to_string())?;
         hints::send(&self.link, &Order::Added).map_err(|e| e.to_string())?;
         let bar = progress::percent(&file.display().to_string());

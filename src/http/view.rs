@@ -34,7 +34,7 @@ pub struct JobView {
     pub output_path: Option<String>,
     pub segments_count: Option<u32>,
     pub error: Option<String>,
-    /// What there is to say of a job that went well: that nobody speaks, and no subtitle file was written.
+    /// What there is to say of a job that went well: that no words were found, and no subtitle file was written.
     pub note: Option<String>,
     pub retry_count: u32,
     pub max_retries: u32,
@@ -85,8 +85,8 @@ impl From<&Job> for JobView {
 fn note(job: &Job) -> Option<String> {
     let silent = job.state == JobState::Completed && job.segments_count == Some(0);
     silent.then(|| match job.output {
-        Some(_) => "no speech was found, no subtitle file was written".into(),
-        None => "no speech was found".into(),
+        Some(_) => "no words were found, no subtitle file was written".into(),
+        None => "no words were found".into(),
     })
 }
 

@@ -132,11 +132,20 @@ pub fn hear(
     let is_new =
         |s: &Range<i64>| !alone.iter().any(|a| a.start <= s.start && s.end <= a.end && is_most(s, a));
     let careful = Ask { beam: CAREFUL_BEAM, ..ask.clone() };
-    let nearest = nearest(missed(&heard.words, &speech), &heard.words);
-    for stretch in nearest.into_iter().filter(is_new).take(STRETCHES) {
+    let mut left: Vec<Range<i64>> = missed(&heard.words, &speech).into_iter().filter(is_new).collect();
+    for _ in 0..STRETCHES {
+        let Some(stretch) = nearest(&left, &heard.words) else { break };
+        left.retain(|other| *other != stretch);
         let found = alone::hear(session, sound, &stretch, &careful, stop)?;
         if found.believed || was_said(&found.words, &other) {
             insert(&mut heard.words, found.words);
+        } else {
+            // Of a noise and the speech behind it as one nothing may be believed.
+            let inside = |s: &Range<i64>| stretch.start <= s.start && s.end <= stretch.end && *s != stretch;
+            let long = |s: &Range<i64>| s.end - s.start >= MISSED_WHOLE_MS * PER_MS;
+            let pieces: Vec<Range<i64>> =
+                speech.iter().filter(|s| inside(s) && long(s) && is_new(s)).cloned().collect();
+            left.extend(nearest(&pieces, &heard.words));
         }
     }
     // A third of the windows are a little unsure and right: only what is far below is left in doubt.
@@ -227,14 +236,13 @@ fn missed(words: &[Word], speech: &[Range<i64>]) -> Vec<Range<i64>> {
     out
 }
 
-/// The stretches, those nearest to a word first.
-fn nearest(mut stretches: Vec<Range<i64>>, words: &[Word]) -> Vec<Range<i64>> {
-    let apart = |s: &Range<i64>| {
+/// The stretch that is nearest to a word.
+fn nearest(stretches: &[Range<i64>], words: &[Word]) -> Option<Range<i64>> {
+    let apart = |s: &&Range<i64>| {
         let (begin, end) = (s.start / PER_MS, s.end / PER_MS);
         words.iter().map(|w| (begin - w.end_ms).max(w.start_ms - end).max(0)).min()
     };
-    stretches.sort_by_key(apart);
-    stretches
+    stretches.iter().min_by_key(apart).cloned()
 }
 
 /// Puts found words in their place, unless their neighbours say the same: then only the times were off.
@@ -288,13 +296,12 @@ mod tests {
     #[test]
     fn what_is_nearest_to_words_is_tried_first() {
         let ms = |start: i64, end: i64| start * PER_MS..end * PER_MS;
-        let stretches = vec![ms(0, 1_000), ms(2_000, 3_000), ms(6_000, 7_000), ms(9_000, 9_800)];
+        let stretches = [ms(0, 1_000), ms(2_000, 3_000), ms(6_000, 7_000), ms(9_000, 9_800)];
         let words = [word("one", 3_500, 3_900), word("two", 3_900, 5_800)];
-        assert_eq!(
-            nearest(stretches.clone(), &words),
-            [ms(6_000, 7_000), ms(2_000, 3_000), ms(0, 1_000), ms(9_000, 9_800)]
-        );
-        assert_eq!(nearest(stretches.clone(), &[]), stretches);
+        assert_eq!(nearest(&stretches, &words), Some(ms(6_000, 7_000)));
+        assert_eq!(nearest(&stretches[..2], &words), Some(ms(2_000, 3_000)));
+        assert_eq!(nearest(&stretches, &[]), Some(ms(0, 1_000)));
+        assert_eq!(nearest(&[], &words), None);
     }
 
     #[test]

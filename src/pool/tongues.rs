@@ -97,6 +97,15 @@ impl<'a> Tongues<'a> {
     }
 }
 
+/// What a window sounds like as a whole: mostly what it begins with.
+pub(super) fn whole(
+    session: &mut dyn Session,
+    sound: Sound<'_>,
+    _: &AtomicBool,
+) -> Result<LanguageOdds, Error> {
+    session.detect(sound)
+}
+
 /// What a window sounds like. Where languages change it sounds like the one it begins with, however little of it that is; so
 /// where its stretches seem to differ they are asked by themselves, and count by their length.
 pub(super) fn odds(

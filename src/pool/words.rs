@@ -106,15 +106,20 @@ pub(super) fn ends_sentence(text: &str) -> bool {
 fn draw_up(words: &mut [Word], speech: &[(i64, i64)]) {
     for i in 0..words.len() {
         let (word, begins) = (&words[i], i == 0 || ends_sentence(&words[i - 1].text));
-        if !begins || word.p >= UNSURE || word.end_ms - word.start_ms < DRAWN_OUT_MS {
+        if !begins
+            || word.p >= UNSURE
+            || word.end_ms - word.start_ms < DRAWN_OUT_MS
+            || ends_sentence(&word.text)
+        {
             continue;
         }
+        let (ends, takes) = (word.end_ms, letters(&words[i..=i]) * LETTER_MS / 2);
         let begin_of = |at: i64| speech.iter().map(|s| s.0).rfind(|&from| from <= at);
         let next = words.get(i + 1).map(|next| (next.start_ms, next.end_ms));
-        if let Some(own) = begin_of(word.end_ms - LEAST_MS).filter(|&from| from > word.start_ms) {
+        if let Some(own) = begin_of(ends - takes).filter(|&from| from > word.start_ms) {
             words[i].start_ms = own;
         } else if let Some((start, end)) = next
-            && let Some(own) = begin_of(start).filter(|&from| from > word.start_ms)
+            && let Some(own) = begin_of(start).filter(|&from| from > word.start_ms && from - ends < FILLED_MS)
         {
             share_out(&mut words[i..=i + 1], own, end);
         }
@@ -301,8 +306,19 @@ mod tests {
             draw_up(&mut words, &[(0, 2_000), (3_000, 5_000)]);
             assert_eq!(words.map(|w| (w.start_ms, w.end_ms)), expected);
         };
+        let check_alone = |text: &str, speech: &[(i64, i64)], expected: (i64, i64)| {
+            let word = |text: &str, start_ms, end_ms| Word { text: text.into(), start_ms, end_ms, p: 0.2 };
+            let (far, near) = (word(" Today", 0, 2_000), word(text, 9_000, 9_400));
+            let mut words = [Word { text: text.into(), ..far }, Word { text: " only".into(), ..near }];
+            draw_up(&mut words, speech);
+            assert_eq!((words[0].start_ms, words[0].end_ms), expected, "{text}");
+        };
+        // A sentence of its own, and one that goes on much later.
+        check_alone(" What?", &[(0, 2_000), (9_000, 9_900)], (0, 2_000));
+        check_alone(" Today", &[(0, 2_000), (9_000, 9_900)], (0, 2_000));
+        check_alone(" Today", &[(0, 2_000), (4_000, 9_900)], (4_000, 6_945));
         check(0.2, (0, 2_000), [(3_000, 3_381), (3_381, 3_700)]);
-        check(0.2, (0, 3_400), [(3_000, 3_400), (3_000, 3_700)]);
+        check(0.2, (0, 3_100), [(3_000, 3_381), (3_381, 3_700)]);
         // Sure of it, or no longer than a word.
         check(0.8, (0, 2_000), [(0, 2_000), (3_000, 3_700)]);
         check(0.2, (900, 2_000), [(900, 2_000), (3_000, 3_700)]);

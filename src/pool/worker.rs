@@ -9,14 +9,14 @@ use super::progress;
 use super::reader::Window;
 use super::weights;
 use super::{label, prompt, prove, tongues};
-use crate::engine::{self, Ask, Context, LanguageOdds, Sound};
+use crate::engine::{self, Ask, Context, LanguageOdds, Session, Sound};
 use crate::job::{Job, JobKind, Preset, Stage};
 use crate::language::Language;
 use crate::queue::{self, Again, Begun, Outcome, Progress};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How often a write is tried again while the disk is full or the database busy.
@@ -163,14 +163,17 @@ fn listen(
 fn detect(shared: &Shared, open: &Arc<Open>, windows: &[Arc<Window>]) {
     tell(shared, open, Stage::DetectingLanguage);
     if let Some(label) = label::unproved(&open.job, false) {
-        return prove::prove(shared, open, label, windows, |windows| odds(shared, open, windows, Until::End));
+        let whole = |windows: &[Arc<Window>]| odds(shared, open, windows, Until::End, tongues::whole);
+        return prove::prove(shared, open, label, windows, whole);
     }
     // Where text in one language is wanted the odds of others count too, and an answer has all of them.
-    let until = match (open.job.kind, open.job.target_lang) {
-        (JobKind::Transcription, None) => Until::Settled,
-        _ => Until::End,
+    // A language that is told or wanted is gone from only where whole windows are clearly in another.
+    let (until, tell): (Until, Tell) = match (open.job.kind, open.job.target_lang) {
+        (JobKind::Transcription, None) => (Until::Settled, tongues::odds),
+        (JobKind::Transcription, Some(_)) => (Until::End, tongues::whole),
+        (JobKind::LanguageDetection, _) => (Until::End, tongues::odds),
     };
-    let odds = match odds(shared, open, windows, until) {
+    let odds = match odds(shared, open, windows, until, tell) {
         Ok(odds) => odds,
         Err(Fault::Stopped) => return,
         Err(Fault::Give(why, again)) => return fail(shared, open, &why, again),
@@ -215,8 +218,17 @@ enum Until {
     End,
 }
 
+/// How one window is told.
+type Tell = fn(&mut dyn Session, Sound<'_>, &AtomicBool) -> Result<LanguageOdds, engine::Error>;
+
 /// None where there is no speech to tell a language from.
-fn odds(shared: &Shared, open: &Open, windows: &[Arc<Window>], until: Until) -> Result<LanguageOdds, Fault> {
+fn odds(
+    shared: &Shared,
+    open: &Open,
+    windows: &[Arc<Window>],
+    until: Until,
+    tell: Tell,
+) -> Result<LanguageOdds, Fault> {
     if windows.is_empty() {
         return Ok(LanguageOdds::default());
     }
@@ -229,7 +241,7 @@ fn odds(shared: &Shared, open: &Open, windows: &[Arc<Window>], until: Until) -> 
             return Err(Fault::Stopped);
         }
         let (samples, speech) = (window.samples(), window.speech_inside());
-        let odds = tongues::odds(&mut seat, Sound { samples: &samples, speech: &speech }, &open.stop)?;
+        let odds = tell(&mut seat, Sound { samples: &samples, speech: &speech }, &open.stop)?;
         parts.push((odds, length(window)));
         rest -= length(window);
         if until == Until::Settled && LanguageOdds::is_settled(&parts, rest) {

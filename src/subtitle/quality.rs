@@ -103,15 +103,10 @@ impl Quality {
         if self.report.cues == 0 && wordless >= UNCLEAR_MS.max(duration_ms / UNCLEAR_PART) {
             let heard = seconds(wordless);
             let why = format!(
-                "somebody seems to speak for {heard}, and no words were made out: tell the language, or use a larger model"
+                "somebody seems to speak for {heard}, and no words were made out: check the language and the track, or use a larger model"
             );
             self.take(FOR_UNCLEAR, why);
         }
-    }
-
-    /// Whether there are no cues, and speech without words.
-    pub fn is_unclear(&self) -> bool {
-        self.report.cues == 0 && self.doubtful.iter().any(|s| s.wordless_ms > 0)
     }
 
     /// Takes points off where the sound broke off before the end that its file promises.
@@ -188,8 +183,7 @@ impl fmt::Display for Quality {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report { profile, adjusted, cues, .. } = &self.report;
         let cues = match cues {
-            0 if self.is_unclear() => "no cues: no words were made out".to_owned(),
-            0 => "no cues: nobody speaks".to_owned(),
+            0 => "no cues".to_owned(),
             1 => "1 cue".to_owned(),
             n => format!("{n} cues"),
         };
@@ -277,7 +271,7 @@ mod tests {
 
     #[test]
     fn speech_of_which_nothing_was_made_out_is_no_silence() {
-        let check = |wordless_ms: i64, duration_ms, expected: (u8, usize), first_line: &str| {
+        let check = |wordless_ms: i64, duration_ms, expected: (u8, usize)| {
             let report = check::report(&[], Language::ENGLISH, &Profile::netflix());
             let stretch = Stretch {
                 start_ms: 0,
@@ -290,12 +284,11 @@ mod tests {
             let mut quality = judge(report, &[], std::slice::from_ref(&stretch));
             quality.unclear(&[stretch], duration_ms);
             assert_eq!((quality.score, quality.warnings.len()), expected, "{quality}");
-            assert!(quality.to_string().contains(first_line), "{quality}");
         };
-        check(12_400, 12_700, (0, 1), "no cues: no words were made out");
-        check(2_000, 12_700, (70, 0), "no cues: no words were made out");
-        check(12_400, 100_000, (70, 0), "no cues: no words were made out");
-        check(0, 12_700, (100, 0), "no cues: nobody speaks");
+        check(12_400, 12_700, (0, 1));
+        check(2_000, 12_700, (70, 0));
+        check(12_400, 100_000, (70, 0));
+        check(0, 12_700, (100, 0));
     }
 
     #[test]
