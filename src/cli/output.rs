@@ -2,7 +2,7 @@
 
 use super::Failure;
 use crate::pool::finish;
-use crate::subtitle::{Format, Transcript};
+use crate::subtitle::{Format, Transcript, cue};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -127,7 +127,6 @@ pub(super) fn put(
     let silent = transcript.cues.is_empty();
     // Somebody may have spoken; then a warning says so.
     let nothing = "no words were found";
-    let replaced = to.is_some_and(Path::is_file);
     if silent && !named {
         eprintln!("{}: {nothing}, nothing was written", media.display());
         return Ok(());
@@ -140,16 +139,16 @@ pub(super) fn put(
         return Err(no_subtitle(media));
     }
     let text = render(transcript);
+    let replaced = to.is_some_and(Path::is_file);
     match to {
         None => std::io::stdout().lock().write_all(text.as_bytes()),
         Some(path) => finish::write_whole(path, text.as_bytes()),
     }
     .map_err(|e| unwritable(to.unwrap_or(Path::new("standard output")), &e))?;
     if let Some(path) = to {
-        let found = match (silent, transcript.cues.len(), transcript.spoken) {
-            (true, ..) => nothing.to_owned(),
-            (false, 1, spoken) => format!("1 cue in {spoken}"),
-            (false, count, spoken) => format!("{count} cues in {spoken}"),
+        let found = match silent {
+            true => nothing.to_owned(),
+            false => format!("{} in {}", cue::counted(transcript.cues.len()), transcript.spoken),
         };
         let place = if replaced { " in place of the one that was there" } else { "" };
         eprintln!("{}: {found}, written to {}{place}", media.display(), path.display());

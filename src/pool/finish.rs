@@ -6,7 +6,7 @@ use crate::engine::Heard;
 use crate::job::{Job, Options, Task};
 use crate::language::Language;
 use crate::subtitle::quality::{self, Quality, Stretch};
-use crate::subtitle::{Profile, Regroup, Transcript, Word, check, clean, layout, spelling, srt};
+use crate::subtitle::{Profile, Regroup, Transcript, Word, check, clean, cue, layout, spelling, srt};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, Write};
@@ -38,12 +38,9 @@ pub struct Finished {
 impl Finished {
     /// In a few words, for the log.
     pub fn says(&self) -> String {
-        let score = self.quality.score;
-        match self.transcript.cues.len() {
-            0 => format!("no cues, score {score}"),
-            1 => format!("1 cue in {}, score {score}", self.transcript.language.english_name()),
-            n => format!("{n} cues in {}, score {score}", self.transcript.language.english_name()),
-        }
+        let (score, Transcript { cues, language, .. }) = (self.quality.score, &self.transcript);
+        let spoken = if cues.is_empty() { String::new() } else { format!(" in {language}") };
+        format!("{}{spoken}, score {score}", cue::counted(cues.len()))
     }
 }
 

@@ -27,6 +27,15 @@ pub struct Cue {
     pub words: Vec<Word>,
 }
 
+/// So many cues, in words: "no cues", "1 cue", "7 cues".
+pub fn counted(cues: usize) -> String {
+    match cues {
+        0 => "no cues".to_owned(),
+        1 => "1 cue".to_owned(),
+        n => format!("{n} cues"),
+    }
+}
+
 /// A finished subtitle.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Transcript {

@@ -1,7 +1,7 @@
 //! One number for a subtitle, with its reasons: how sure the words are, what was left in doubt, how it is laid out.
 //! Pure; knows nothing of how the words were found.
 
-use super::{Cue, Report};
+use super::{Cue, Report, cue};
 use crate::language::Language;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -182,12 +182,8 @@ impl fmt::Display for Quality {
     /// Lines for a terminal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report { profile, adjusted, cues, .. } = &self.report;
-        let cues = match cues {
-            0 => "no cues".to_owned(),
-            1 => "1 cue".to_owned(),
-            n => format!("{n} cues"),
-        };
         let adjusted = if *adjusted { ", some set otherwise" } else { "" };
+        let cues = cue::counted(*cues);
         writeln!(f, "score {} of 100, {cues}, by the limits of '{profile}'{adjusted}", self.score)?;
         for reason in &self.reasons {
             writeln!(f, "  {reason}")?;
