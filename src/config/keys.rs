@@ -332,9 +332,9 @@ pub(super) fn number<T: FromStr + PartialOrd + Display>(
 fn automatic(raw: &Raw, most: usize) -> Result<Option<usize>, String> {
     match one(raw)? {
         "auto" | "0" => Ok(None),
-        value => number(raw, 1..=most)
-            .map(Some)
-            .map_err(|_| format!("'{value}' does not fit: give a whole number from 1 to {most}, or 'auto'")),
+        value => number(raw, 1..=most).map(Some).map_err(|_| {
+            format!("'{value}' does not fit: give a whole number from 1 to {most}, or 'auto' (0 is the same)")
+        }),
     }
 }
 

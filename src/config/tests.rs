@@ -100,7 +100,7 @@ fn an_error_names_the_key_and_the_place_it_came_from() {
         &[],
         "",
         "# mine\nmodel = \"base\"\nworkers = \"many\"\n",
-        "workers in transcriptord.toml line 3: 'many' does not fit: give a whole number from 1 to 256, or 'auto'",
+        "workers in transcriptord.toml line 3: 'many' does not fit: give a whole number from 1 to 256, or 'auto' (0 is the same)",
     );
     check_error(
         &[("TRANSCRIPTORD_LISTEN", "here")],
@@ -272,6 +272,12 @@ fn a_limit_that_does_not_fit_names_its_key_and_range() {
         "subtitle_min_gap_ms = 300\nsubtitle_close_gap_ms = 200",
         "subtitle_min_gap_ms: 300 is more than subtitle_close_gap_ms, 200",
     );
+    check_error(
+        &[],
+        "",
+        "subtitle_close_gap_ms = 0",
+        "subtitle_close_gap_ms: 0 is less than subtitle_min_gap_ms, 83",
+    );
 }
 
 #[test]
@@ -309,7 +315,7 @@ fn a_flag_sets_any_key_and_an_unknown_one_is_named() {
     assert_eq!(set("worker=3").unwrap_err(), "--set worker: there is no such key, did you mean 'workers'?");
     assert_eq!(
         set("workers").unwrap_err(),
-        "--set workers: '' does not fit: give a whole number from 1 to 256, or 'auto'"
+        "--set workers: '' does not fit: give a whole number from 1 to 256, or 'auto' (0 is the same)"
     );
 }
 

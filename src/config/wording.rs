@@ -100,8 +100,17 @@ impl Wording {
             return wrong("subtitle_max_duration_ms", problem);
         }
         if gap_ms > close_gap_ms {
-            let problem = format!("{gap_ms} is more than subtitle_close_gap_ms, {close_gap_ms}");
-            return wrong("subtitle_min_gap_ms", problem);
+            // Told of the one that was given.
+            return match self.gap_ms {
+                Some(_) => wrong(
+                    "subtitle_min_gap_ms",
+                    format!("{gap_ms} is more than subtitle_close_gap_ms, {close_gap_ms}"),
+                ),
+                None => wrong(
+                    "subtitle_close_gap_ms",
+                    format!("{close_gap_ms} is less than subtitle_min_gap_ms, {gap_ms}"),
+                ),
+            };
         }
         Ok(())
     }

@@ -41,11 +41,10 @@ pub fn choose(
     let ask = Ask { task, language };
     let found = match configured {
         Some(name) => {
-            let model =
-                named(installed, name, wanted).or_else(|missing| match Path::new(name).is_file() {
-                    true => find(Path::new(""), name),
-                    false => Err(missing),
-                })?;
+            let model = named(installed, name, wanted).or_else(|missing| match is_path(name) {
+                true => find(Path::new(""), name),
+                false => Err(missing),
+            })?;
             if let Some((wanted, hint)) = ask.refuses(&model.header) {
                 return Err(Error::Unfit { model: model.name.clone(), wanted, hint });
             }
@@ -121,6 +120,11 @@ pub fn choose_among(
     let forms = ranked.into_iter().filter(|m| naming::without_type(&m.name) == model);
     preferred(forms, wanted)
         .ok_or_else(|| Error::NoneFits { wanted: ask.wanted(), hint: "none is installed".to_owned() })
+}
+
+/// Whether it is meant as a path, be there a file or not.
+fn is_path(given: &str) -> bool {
+    given.contains('/') || Path::new(given).is_file()
 }
 
 /// The installed model that a name, a file name or a path means.

@@ -105,6 +105,7 @@ fn a_configured_model_wins_over_the_preset() {
 fn a_configured_model_that_is_missing_says_how_to_get_it() {
     check("base", Some("small"), (Best, Transcribe, None), "transcriptord model pull small");
     check("", Some("small"), (Best, Transcribe, None), "transcriptord model pull small");
+    check("base", Some("/m/none.bin"), (Best, Transcribe, None), "cannot read '/m/none.bin'");
     check("", None, (Fast, Transcribe, None), "none is installed; run `transcriptord model pull base`");
 }
 

@@ -1,9 +1,12 @@
 //! Whether words stand in a window only because the prompt has them. Pure; decodes nothing.
 //!
 //! Over music and noise Whisper is apt to write down its prompt. Whoever speaks may say the same words, so they are
-//! doubted first, and believed when a decoding without the prompt has something that sounds like them.
+//! doubted first, and believed when the decoder listened to them, or when a decoding without the prompt has something that
+//! sounds like them.
 
+use super::alone::FEW;
 use super::guard::{plain, plain_words};
+use crate::engine::Heard;
 use crate::subtitle::Word;
 use std::ops::Range;
 
@@ -11,6 +14,9 @@ use std::ops::Range;
 const RUN: usize = 4;
 /// The part of its letters that may be written otherwise without the prompt.
 const APART: f32 = 0.5;
+/// Names that were said were listened to as much as this, echoes of them less: 1.56 to 1.86 of 20 synthetic sentences, up
+/// to 1.42 of five echoes over music and noise.
+const LISTENED: f32 = 1.55;
 
 /// The words to be doubted: all, where the window has no word that the prompt has not; else the longest run of the
 /// prompt's, if it is long.
@@ -26,6 +32,13 @@ pub fn suspect(words: &[Word], prompt: &str) -> Option<Range<usize>> {
         i..i + same
     };
     starts.map(run).max_by_key(Range::len).filter(|run| run.len() >= RUN)
+}
+
+/// Whether the words in doubt were listened to while they were written. Told only where they are most of the words.
+pub fn is_listened(heard: &Heard, doubted: &Range<usize>) -> bool {
+    doubted.len() >= FEW
+        && doubted.len() * 2 > heard.words.len()
+        && heard.listened.is_some_and(|listened| listened >= LISTENED)
 }
 
 /// Whether the letters of `doubted` also stand, more or less, in what was heard without the prompt.
@@ -77,6 +90,19 @@ mod tests {
         check_suspect("And so Frodo Baggins, Samwise Gamgee, Gandalf went home", CAST, Some(2..7));
         check_suspect("one to find the lord of the rings again", CAST, Some(3..8));
         check_suspect("My name is Frodo Baggins, not Samwise", CAST, None);
+    }
+
+    #[test]
+    fn what_was_listened_to_is_believed_where_it_is_most_of_the_words() {
+        let check = |text: &str, listened, doubted, expected| {
+            let heard = Heard { words: words(text), listened, ..Heard::default() };
+            assert_eq!(is_listened(&heard, &doubted), expected, "{text}");
+        };
+        check("Frodo Baggins, Samwise Gamgee.", Some(1.7), 0..4, true);
+        check("Frodo Baggins, Samwise Gamgee.", Some(1.4), 0..4, false);
+        check("Frodo Baggins, Samwise Gamgee.", None, 0..4, false);
+        check("Tell Frodo Baggins, Samwise Gamgee and all the others", Some(1.7), 1..5, false);
+        check("Frodo Baggins.", Some(1.7), 0..2, false);
     }
 
     #[test]

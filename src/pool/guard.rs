@@ -15,6 +15,11 @@ const FASTEST: f32 = 7.5;
 const LOOP_WORDS: usize = 5;
 const LOOP_TIMES: usize = 4;
 const LOOP_TIMES_ALONE: usize = 7;
+/// With others in between a run of so many words, so often, is a loop where it is a third of them and they come faster
+/// than most people speak, in words a second: who repeats himself takes his time.
+const REFRAIN_WORDS: usize = 3;
+const REFRAIN_TIMES: usize = 3;
+const HURRIED: f32 = 4.5;
 /// Of so many words one may be another the next time: "beauty's" and "beauties".
 const ALIKE: usize = 8;
 /// So much surer must a decoding be for each part without words that the other has words for.
@@ -57,13 +62,14 @@ pub fn doubt(heard: &Heard, speech_ms: i64) -> Option<Doubt> {
         return None;
     }
     let plain: Vec<String> = words.iter().map(|w| plain(&w.text)).filter(|w| !w.is_empty()).collect();
-    if first_loop(&plain).is_some() {
+    let rate = spaced_rate(words, speech_ms);
+    if first_loop(&plain).is_some() || (rate > HURRIED && has_refrain(&plain)) {
         Some(Doubt::Loop)
     } else if plain.iter().all(|w| is_hum(w)) {
         Some(Doubt::Hum)
     } else if heard.avg_logprob < SURE && is_stock(words) {
         Some(Doubt::Stock)
-    } else if plain.len() > 4 && spaced_rate(words, speech_ms) > FASTEST {
+    } else if plain.len() > 4 && rate > FASTEST {
         Some(Doubt::Crowded)
     } else if heard.avg_logprob < UNSURE {
         Some(Doubt::Unsure)
@@ -83,10 +89,16 @@ pub fn better(first: Heard, second: Heard, speech_ms: i64, gaps: [usize; 2]) -> 
     };
     let (a, b) = (standing(&first), standing(&second));
     // Words that the second way lost were not there, or not heard: where nothing is doubtful, more words win.
-    let lost = a == 0 && second.words.len() * 3 < first.words.len() * 2;
+    let fewer = |some: &Heard, others: &Heard| some.words.len() * 3 < others.words.len() * 2;
+    let lost = a == 0 && fewer(&second, &first);
+    let found = b == 0 && fewer(&first, &second);
     let [first_sure, second_sure] =
         [(&first, gaps[0]), (&second, gaps[1])].map(|(heard, gaps)| heard.avg_logprob - GAP * gaps as f32);
-    if b < a || (a == b && !lost && second_sure > first_sure) { (second, first) } else { (first, second) }
+    if b < a || (a == b && !lost && (found || second_sure > first_sure)) {
+        (second, first)
+    } else {
+        (first, second)
+    }
 }
 
 /// Takes out what nobody said: humming, stock phrases, and the repeats of a loop.
@@ -132,6 +144,18 @@ fn first_loop(words: &[String]) -> Option<(usize, usize, usize)> {
         }
     }
     None
+}
+
+/// Whether one run of words makes up a third of them.
+fn has_refrain(words: &[String]) -> bool {
+    let mut runs = words.windows(REFRAIN_WORDS).enumerate();
+    runs.any(|(at, run)| {
+        let (mut times, mut from) = (0, at);
+        while let Some(next) = words[from..].windows(REFRAIN_WORDS).position(|other| other == run) {
+            (times, from) = (times + 1, from + next + REFRAIN_WORDS);
+        }
+        times >= REFRAIN_TIMES && times * REFRAIN_WORDS * 3 >= words.len()
+    })
 }
 
 /// Whether two rounds are the same, but for a word in [`ALIKE`].
@@ -246,6 +270,12 @@ mod tests {
         let lines = "beauty's rose might never die but as the beauties rose might never die but as the";
         check(lines, -0.1, Some(Doubt::Loop));
         check(&lines.replacen("never", "ever", 1), -0.1, None);
+        // A run that comes back between other words.
+        let party =
+            "The Communist Party of China, the Communist Party and the Communist Party are in the middle";
+        check(party, -0.1, Some(Doubt::Loop));
+        assert_eq!(doubt(&heard(party, -0.1), 6_000), None);
+        check(&party.replacen("Communist", "other", 1), -0.1, None);
         check("Hmm.", -0.1, Some(Doubt::Hum));
         check("Thanks for watching!", -0.3, Some(Doubt::Stock));
         check("Sous-titres réalisés par la communauté d'Amara.org", -0.3, Some(Doubt::Stock));
@@ -278,5 +308,6 @@ mod tests {
         assert_eq!(better(&sure, &surer, [0, 3]), sure);
         let shorter = heard("no", -0.01);
         assert_eq!(better(&sure, &shorter, [0, 0]), sure);
+        assert_eq!(better(&shorter, &sure, [0, 0]), sure);
     }
 }

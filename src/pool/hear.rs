@@ -170,9 +170,16 @@ pub fn hear(
 fn look(session: &mut dyn Session, sound: Sound<'_>, ask: &Ask, stop: &AtomicBool) -> Result<Heard, Error> {
     let heard = session.transcribe(sound, ask, stop)?;
     let suspect = ask.prompt.as_ref().and_then(|prompt| echo::suspect(&heard.words, prompt));
-    let Some(doubted) = suspect else { return Ok(heard) };
+    let Some(doubted) = suspect.filter(|doubted| !echo::is_listened(&heard, doubted)) else {
+        return Ok(heard);
+    };
     let bare = session.transcribe(sound, &unprompted(ask), stop)?;
-    Ok(if echo::is_confirmed(&heard.words[doubted], &bare.words) { heard } else { bare })
+    if echo::is_confirmed(&heard.words[doubted.clone()], &bare.words) {
+        return Ok(heard);
+    }
+    let echo: String = heard.words[doubted].iter().map(|w| w.text.as_str()).collect();
+    log::debug!("'{}' stands in the prompt and was not heard without it: left out", echo.trim());
+    Ok(bare)
 }
 
 /// The same without a prompt.
@@ -260,6 +267,9 @@ fn insert(words: &mut Vec<Word>, found: Vec<Word>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audio::windows::{Span, TimeMap};
+    use crate::engine::Engine;
+    use crate::engine::scripted::Scripted;
 
     fn word(text: &str, start_ms: i64, end_ms: i64) -> Word {
         Word { text: format!(" {text}"), start_ms, end_ms, p: 0.9 }
@@ -326,5 +336,44 @@ mod tests {
         assert_eq!(texts, ["one", "two", "three", "four"]);
         insert(&mut words, vec![word("Four.", 1_500, 1_900)]);
         assert_eq!(words.len(), 4);
+    }
+
+    #[test]
+    fn of_a_noise_and_the_speech_behind_it_the_speech_is_heard() {
+        let (second, said) = (1_000 * PER_MS, ["And", "so", "it", "begins."]);
+        // A noise and the sentence, a breath apart, are taken for one; only the sentence alone is understood.
+        let (noise, sentence, rest) =
+            (5 * second..7 * second, 73 * second / 10..9 * second, 98 * second / 10..12 * second);
+        let engine = Scripted::new(LanguageOdds::default(), move |sound, _, _| {
+            let length = sound.samples.len() as i64;
+            let (texts, from, avg_logprob) = match length {
+                _ if length > 10 * second => (&["He", "went", "on", "and", "on."][..], 9_900, -0.05),
+                _ if length > 3 * second => (&said[..], 200, -2.0),
+                _ => (&said[..], 200, -0.1),
+            };
+            let word = |(i, text): (i64, &&str)| word(text, from + i * 400, from + i * 400 + 350);
+            let words = (0..).zip(texts).map(word).collect();
+            Ok(Heard { words, no_speech: Some(0.01), avg_logprob, listened: None })
+        });
+        let speech = [noise, sentence, rest].map(|s| Span { start: s.start, end: s.end });
+        let whole = Span { start: 0, end: 13 * second };
+        let window =
+            Window::new(1, &vec![0.1; whole.end as usize], TimeMap::new(vec![whole]), speech.to_vec());
+        let ask = Ask {
+            language: Language::ENGLISH,
+            task: Task::Transcribe,
+            beam: 1,
+            beside: None,
+            context: Context::Fitted,
+            prompt: None,
+            dice: true,
+        };
+        let mut session = engine.session().unwrap();
+        let stop = AtomicBool::new(false);
+        let (heard, _) =
+            hear(session.as_mut(), &window, &ask, Preset::Balanced, Spoken::Told, &stop).unwrap();
+        let text: String = heard.words.iter().map(|w| w.text.as_str()).collect();
+        assert_eq!(text.trim(), "And so it begins. He went on and on.");
+        assert!((7_200..7_800).contains(&heard.words[0].start_ms), "{:?}", heard.words[0]);
     }
 }

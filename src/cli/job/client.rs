@@ -35,6 +35,7 @@ pub struct Job {
     pub status: String,
     pub source_lang: Option<String>,
     pub target_lang: Option<String>,
+    pub transcribe_or_translate: Option<String>,
     pub progress: f64,
     pub current_stage: Option<String>,
     pub eta_seconds: Option<f64>,

@@ -10,8 +10,11 @@ pub fn table(page: &Page) -> String {
     }
     let mut text = format!("{:36}  {:10}  {:>5}  {:7}  FILE\n", "ID", "STATUS", "DONE", "LANG");
     for job in &page.jobs {
-        let language = [job.source_lang.as_deref().unwrap_or("?"), job.target_lang.as_deref().unwrap_or("?")];
-        let language = if language[0] == language[1] { language[0].to_string() } else { language.join(">") };
+        let spoken = job.source_lang.as_deref().unwrap_or("?");
+        // Where no language was wanted it is written as it is spoken.
+        let english = job.transcribe_or_translate.as_deref() == Some("translate");
+        let wanted = job.target_lang.as_deref().or(english.then_some("en")).unwrap_or(spoken);
+        let language = if wanted == spoken { spoken.to_owned() } else { format!("{spoken}>{wanted}") };
         let done = format!("{:.0} %", job.progress);
         text += &format!("{:36}  {:10}  {done:>5}  {language:7}  {}\n", job.id, job.status, name(job));
     }
@@ -70,11 +73,15 @@ mod tests {
             progress: 41.6,
             ..Job::default()
         };
-        let text = table(&Page { jobs: vec![job], total: 3 });
+        let mut page = Page { jobs: vec![job], total: 3 };
         let expected = "ID                                    STATUS       DONE  LANG     FILE\n\
             0198c0de-7000-7000-8000-0000000000aa  processing   42 %  ja>en    film.mkv\n\
             1 of 3 jobs\n";
-        assert_eq!(text, expected);
+        assert_eq!(table(&page), expected);
+        page.jobs[0].target_lang = None;
+        assert_eq!(table(&page), expected.replace("ja>en", "ja   "), "written as it is spoken");
+        page.jobs[0].transcribe_or_translate = Some("translate".into());
+        assert_eq!(table(&page), expected);
         assert_eq!(table(&Page { jobs: vec![], total: 0 }), "no jobs\n");
     }
 
