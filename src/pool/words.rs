@@ -56,6 +56,7 @@ pub fn place(words: Vec<Word>, map: &TimeMap, speech: &[Span], language: Languag
         placed.push(word);
     }
     draw_up(&mut placed, &speech);
+    carry_back(&mut placed, &speech);
     carry_over(&mut placed, &speech, language);
     draw_back(&mut placed, &speech);
     placed
@@ -122,6 +123,25 @@ fn draw_up(words: &mut [Word], speech: &[(i64, i64)]) {
             && let Some(own) = begin_of(start).filter(|&from| from > word.start_ms && from - ends < FILLED_MS)
         {
             share_out(&mut words[i..=i + 1], own, end);
+        }
+    }
+}
+
+/// Carries the last word of a sentence back over a pause that it stands behind without any time to be said there: the
+/// word before it has taken its time.
+fn carry_back(words: &mut [Word], speech: &[(i64, i64)]) {
+    for i in 1..words.len() {
+        let [before, last] = [&words[i - 1], &words[i]];
+        let takes = letters(&words[i..=i]) * LETTER_MS;
+        if !ends_sentence(&before.text)
+            && ends_sentence(&last.text)
+            && last.start_ms - before.end_ms >= PARTS_MS
+            && last.end_ms - last.start_ms < takes / 4
+        {
+            let start = before.start_ms;
+            let end = speech.iter().find(|&&(from, to)| from <= start && start < to).map_or(0, |&(_, to)| to);
+            let end = end.clamp(before.end_ms, before.end_ms + takes);
+            share_out(&mut words[i - 1..=i], start, end);
         }
     }
 }
@@ -322,6 +342,22 @@ mod tests {
         // Sure of it, or no longer than a word.
         check(0.8, (0, 2_000), [(0, 2_000), (3_000, 3_700)]);
         check(0.2, (900, 2_000), [(900, 2_000), (3_000, 3_700)]);
+    }
+
+    #[test]
+    fn a_last_word_without_time_behind_a_pause_is_said_before_it() {
+        let check = |texts: [&str; 2], times: (i64, i64), expected: [(i64, i64); 2]| {
+            let word = |text: &str, (start_ms, end_ms)| Word { text: text.into(), start_ms, end_ms, p: 1.0 };
+            let mut words = [word(texts[0], (600, 1_000)), word(texts[1], times)];
+            carry_back(&mut words, &[(0, 1_200), (3_000, 4_000)]);
+            assert_eq!(words.map(|w| (w.start_ms, w.end_ms)), expected, "{texts:?}");
+        };
+        check([" for", " them."], (3_000, 3_050), [(600, 840), (840, 1_200)]);
+        // Said there, near, a sentence of its own, and the beginning of one.
+        check([" for", " them."], (3_000, 3_300), [(600, 1_000), (3_000, 3_300)]);
+        check([" for", " them."], (1_100, 1_150), [(600, 1_000), (1_100, 1_150)]);
+        check([" you.", " Them."], (3_000, 3_050), [(600, 1_000), (3_000, 3_050)]);
+        check([" for", " them"], (3_000, 3_050), [(600, 1_000), (3_000, 3_050)]);
     }
 
     #[test]
