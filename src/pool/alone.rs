@@ -21,7 +21,7 @@ const SPEECHLESS: f32 = 0.55;
 const LISTENED: f32 = 1.6;
 const UNLISTENED: f32 = 1.0;
 /// But words as improbable as this are not the ones.
-const FAINT: f32 = -1.2;
+pub(super) const FAINT: f32 = -1.2;
 /// Of a word or two, which noise alone can be, more is asked.
 pub(super) const FEW: usize = 3;
 const BELIEVED_OF_FEW: f32 = -0.3;

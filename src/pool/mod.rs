@@ -18,6 +18,7 @@ mod hear;
 pub mod hints;
 mod islands;
 mod label;
+mod lone;
 mod looked;
 pub mod memory;
 mod open;

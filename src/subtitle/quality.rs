@@ -193,10 +193,13 @@ impl fmt::Display for Quality {
                 true => ("hard limits", self.report.hard_violations),
                 false => ("soft limits", self.report.soft_violations),
             };
-            writeln!(f, "  {kind}: broken {broken} times")?;
+            writeln!(f, "  {kind} broken: {broken}")?;
             for rule in self.report.rules.iter().filter(|r| r.hard == hard) {
                 writeln!(f, "    {:<14} {:>4} of {}", rule.name, rule.violations, rule.checked)?;
             }
+        }
+        for o in &self.report.offenders {
+            writeln!(f, "  cue {} at {}: {}", o.cue, seconds(o.at_ms), o.what)?;
         }
         for s in &self.doubtful {
             let what = s.doubt.as_deref().unwrap_or("speech without words");
@@ -260,9 +263,23 @@ mod tests {
     fn a_terminal_shows_each_rule_with_its_count() {
         let text = check(0.95, None, 0).to_string();
         assert!(text.starts_with("score 100 of 100, 1 cue, by the limits of 'netflix'\n"), "{text}");
-        for line in ["hard limits: broken 0 times", "line_length       0 of 1", "reading_speed     0 of 1"] {
+        for line in ["hard limits broken: 0", "line_length       0 of 1", "reading_speed     0 of 1"] {
             assert!(text.contains(line), "no '{line}' in:\n{text}");
         }
+    }
+
+    #[test]
+    fn a_terminal_shows_which_cues_break_a_rule() {
+        let mut quality = check(0.95, None, 0);
+        let what = "24.1 characters a second, 20 are easy".to_owned();
+        quality.report.offenders.push(check::Offender {
+            rule: "reading_speed".into(),
+            cue: 3,
+            at_ms: 12_400,
+            what,
+        });
+        let line = "\n  cue 3 at 12.4 s: 24.1 characters a second, 20 are easy\n";
+        assert!(quality.to_string().contains(line), "{quality}");
     }
 
     #[test]
