@@ -1,7 +1,7 @@
 //! Which installed model does a job. Knows nothing of how models get here.
 
 use super::header::Header;
-use super::installed::{Installed, find, installed, survey};
+use super::installed::{Installed, installed, look, survey};
 use super::weights::WeightType;
 use super::{Error, naming};
 use crate::job::{Preset, Task};
@@ -42,7 +42,7 @@ pub fn choose(
     let found = match configured {
         Some(name) => {
             let model = named(installed, name, wanted).or_else(|missing| match is_path(name) {
-                true => find(Path::new(""), name),
+                true => look(Path::new(name), naming::name(Path::new(name))),
                 false => Err(missing),
             })?;
             if let Some((wanted, hint)) = ask.refuses(&model.header) {

@@ -17,6 +17,8 @@ const APART: f32 = 0.5;
 /// Names that were said were listened to as much as this, echoes of them less: 1.56 to 1.86 of 20 synthetic sentences, up
 /// to 1.42 of five echoes over music and noise.
 const LISTENED: f32 = 1.55;
+/// As much is listened to for other words.
+const OTHERS: f32 = 1.95;
 
 /// The words to be doubted: all, where the window has no word that the prompt has not; else the longest run of the
 /// prompt's, if it is long.
@@ -34,11 +36,12 @@ pub fn suspect(words: &[Word], prompt: &str) -> Option<Range<usize>> {
     starts.map(run).max_by_key(Range::len).filter(|run| run.len() >= RUN)
 }
 
-/// Whether the words in doubt were listened to while they were written. Told only where they are most of the words.
+/// Whether the words in doubt were listened to while they were written, as far as the mean of all words tells: they must
+/// be half of them.
 pub fn is_listened(heard: &Heard, doubted: &Range<usize>) -> bool {
-    doubted.len() >= FEW
-        && doubted.len() * 2 > heard.words.len()
-        && heard.listened.is_some_and(|listened| listened >= LISTENED)
+    let part = doubted.len() as f32 / heard.words.len().max(1) as f32;
+    let least = LISTENED * part + OTHERS * (1.0 - part);
+    doubted.len() >= FEW && part >= 0.5 && heard.listened.is_some_and(|listened| listened >= least)
 }
 
 /// Whether the letters of `doubted` also stand, more or less, in what was heard without the prompt.
@@ -93,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_listened_to_is_believed_where_it_is_most_of_the_words() {
+    fn what_was_listened_to_is_believed_where_it_is_half_of_the_words() {
         let check = |text: &str, listened, doubted, expected| {
             let heard = Heard { words: words(text), listened, ..Heard::default() };
             assert_eq!(is_listened(&heard, &doubted), expected, "{text}");
@@ -101,8 +104,11 @@ mod tests {
         check("Frodo Baggins, Samwise Gamgee.", Some(1.7), 0..4, true);
         check("Frodo Baggins, Samwise Gamgee.", Some(1.4), 0..4, false);
         check("Frodo Baggins, Samwise Gamgee.", None, 0..4, false);
-        check("Tell Frodo Baggins, Samwise Gamgee and all the others", Some(1.7), 1..5, false);
         check("Frodo Baggins.", Some(1.7), 0..2, false);
+        // What others were listened to says nothing of these.
+        check("Tell Frodo Baggins, Samwise Gamgee now.", Some(1.7), 1..5, true);
+        check("Tell Frodo Baggins, Samwise Gamgee now.", Some(1.6), 1..5, false);
+        check("Tell Frodo Baggins, Samwise Gamgee and all the others", Some(1.9), 1..5, false);
     }
 
     #[test]

@@ -24,6 +24,9 @@ const HURRIED: f32 = 4.5;
 const ALIKE: usize = 8;
 /// So much surer must a decoding be for each part without words that the other has words for.
 const GAP: f32 = 0.1;
+/// So many words more are worth so much less sureness.
+const MANY_MORE: usize = 3;
+const HARDLY_LESS: f32 = 0.3;
 /// A stock phrase is believed when the decoder is as sure as this.
 const SURE: f32 = -0.15;
 
@@ -91,9 +94,12 @@ pub fn better(first: Heard, second: Heard, speech_ms: i64, gaps: [usize; 2]) -> 
     // Words that the second way lost were not there, or not heard: where nothing is doubtful, more words win.
     let fewer = |some: &Heard, others: &Heard| some.words.len() * 3 < others.words.len() * 2;
     let lost = a == 0 && fewer(&second, &first);
-    let found = b == 0 && fewer(&first, &second);
     let [first_sure, second_sure] =
         [(&first, gaps[0]), (&second, gaps[1])].map(|(heard, gaps)| heard.avg_logprob - GAP * gaps as f32);
+    let found = b == 0
+        && fewer(&first, &second)
+        && first.words.len() + MANY_MORE <= second.words.len()
+        && second_sure > first_sure - HARDLY_LESS;
     if b < a || (a == b && !lost && (found || second_sure > first_sure)) {
         (second, first)
     } else {
@@ -146,12 +152,15 @@ fn first_loop(words: &[String]) -> Option<(usize, usize, usize)> {
     None
 }
 
-/// Whether one run of words makes up a third of them.
+/// Whether one run of words makes up a third of them, with others in between.
 fn has_refrain(words: &[String]) -> bool {
     let mut runs = words.windows(REFRAIN_WORDS).enumerate();
     runs.any(|(at, run)| {
         let (mut times, mut from) = (0, at);
         while let Some(next) = words[from..].windows(REFRAIN_WORDS).position(|other| other == run) {
+            if times > 0 && next == 0 {
+                return false;
+            }
             (times, from) = (times + 1, from + next + REFRAIN_WORDS);
         }
         times >= REFRAIN_TIMES && times * REFRAIN_WORDS * 3 >= words.len()
@@ -255,6 +264,8 @@ mod tests {
         check("No, no, no, no!", -0.1, None);
         check("Thank you.", -0.05, None);
         check("He said that that was that", -0.1, None);
+        let haste = heard("I don't know, I don't know, I don't know at all, I tell you!", -0.1);
+        assert_eq!(doubt(&haste, 2_500), None);
         check("", -1.0, None);
     }
 
@@ -308,6 +319,10 @@ mod tests {
         assert_eq!(better(&sure, &surer, [0, 3]), sure);
         let shorter = heard("no", -0.01);
         assert_eq!(better(&sure, &shorter, [0, 0]), sure);
-        assert_eq!(better(&shorter, &sure, [0, 0]), sure);
+        assert_eq!(better(&shorter, &sure, [0, 0]), shorter);
+        let longer = heard("there is no way out", -0.3);
+        assert_eq!(better(&shorter, &longer, [0, 0]), longer);
+        let fuller = heard("there is no way out", -0.4);
+        assert_eq!(better(&shorter, &fuller, [0, 0]), shorter);
     }
 }

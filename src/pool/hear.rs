@@ -4,6 +4,7 @@
 use super::alone::{self, AGREED, FEW, agreement};
 use super::guard::{self, Doubt};
 use super::islands;
+use super::lone;
 use super::looked::Looked;
 use super::reader::Window;
 use super::tongues::Tongues;
@@ -127,6 +128,9 @@ pub fn hear(
     (looked.other, looked.tongues) = (&other, &tongues);
     heard = guard::purge(heard, speech_ms);
     let (mut heard, alone) = islands::hear(session, looked, heard, ask, stop)?;
+    if worth_it {
+        heard = lone::hear(session, looked, heard, ask, stop)?;
+    }
     // Less than half of what was heard by itself is another stretch.
     let is_most = |s: &Range<i64>, a: &Range<i64>| (s.end - s.start) * 2 > a.end - a.start;
     let is_new =

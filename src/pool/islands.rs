@@ -8,7 +8,6 @@
 use super::alone::{self, Alone, agreement};
 use super::guard;
 use super::hear::{CAREFUL_BEAM, Spoken, TELLING_MS, clearly};
-use super::lone;
 use super::looked::{Island, Looked};
 use super::words::ends_sentence;
 use crate::engine::{Ask, Error, Heard, Session, Sound};
@@ -40,8 +39,6 @@ enum Why {
     Empty,
     /// In another language than the window, as it seems.
     Foreign,
-    /// A word or two that were heard as others more often.
-    Lone,
 }
 
 impl Looked<'_> {
@@ -91,23 +88,6 @@ impl Looked<'_> {
         }
         Ok(Some((alone, ask.language)))
     }
-
-    /// Hears a part several times, where it is a word or two that are not sure; what most looks have in their place.
-    fn hear_often(
-        &self,
-        session: &mut dyn Session,
-        island: &Island,
-        ask: &Ask,
-        stop: &AtomicBool,
-    ) -> Result<Option<Alone>, Error> {
-        let avg_logprob = surety(&island.words);
-        if !lone::is_unsure(&island.words, avg_logprob, ask.task) {
-            return Ok(None);
-        }
-        let before = Heard { words: island.words.clone(), avg_logprob, ..Heard::default() };
-        let found = lone::hear(session, self.sound, &island.place, &before, ask, stop)?;
-        Ok(found.map(|words| Alone { words, believed: true }))
-    }
 }
 
 /// Looks at the parts of a window, hears those again whose words do not fit, and puts what is better in place. Gives the
@@ -122,27 +102,19 @@ pub(super) fn hear(
     stop: &AtomicBool,
 ) -> Result<(Heard, Vec<Range<i64>>), Error> {
     let islands = looked.parted(heard.words.clone());
+    let mut why = doubts(&islands, ask.language);
     let strangers = looked.are_strange(&islands, ask.language);
-    let mut lone: Vec<Option<Alone>> = Vec::with_capacity(islands.len());
-    for (island, strange) in islands.iter().zip(&strangers) {
-        lone.push(if *strange { None } else { looked.hear_often(session, island, ask, stop)? });
-    }
-    let mut why = doubts(&islands, &lone, ask.language);
     for (why, strange) in why.iter_mut().zip(&strangers) {
         if *strange {
             why.get_or_insert(Why::Foreign);
         }
     }
-    if why.iter().all(Option::is_none) || (islands.len() < 2 && lone.iter().all(Option::is_none)) {
+    if islands.len() < 2 || why.iter().all(Option::is_none) {
         return Ok((heard, Vec::new()));
     }
     let mut again: Vec<Option<Alone>> = Vec::with_capacity(islands.len());
     let mut languages = vec![ask.language; islands.len()];
     for (i, island) in islands.iter().enumerate() {
-        if let Some(alone) = lone[i].take() {
-            again.push(Some(alone));
-            continue;
-        }
         let strange = strangers[i];
         let found = why[i].map(|why| looked.hear_alone(session, island, (why, strange), ask, stop));
         let found = found.transpose()?.flatten();
@@ -236,12 +208,8 @@ fn said_twice(before: &[Word], behind: &[Word]) -> usize {
 }
 
 /// Which parts are to be heard again: those that do not fit, and those that share a sentence with one of them.
-fn doubts(islands: &[Island], lone: &[Option<Alone>], language: Language) -> Vec<Option<Why>> {
-    let why = |i: usize| match lone[i] {
-        Some(_) => Some(Why::Lone),
-        None => doubt(islands, i, language),
-    };
-    let mut why: Vec<Option<Why>> = (0..islands.len()).map(why).collect();
+fn doubts(islands: &[Island], language: Language) -> Vec<Option<Why>> {
+    let mut why: Vec<Option<Why>> = (0..islands.len()).map(|i| doubt(islands, i, language)).collect();
     let open = |i: usize| {
         let (here, next) = (&islands[i].words, &islands[i + 1].words);
         here.last().is_some_and(|w| !ends_sentence(&w.text)) && !next.is_empty()
@@ -279,7 +247,7 @@ fn doubt(islands: &[Island], i: usize, language: Language) -> Option<Why> {
 }
 
 /// The mean log probability of the words.
-fn surety(words: &[Word]) -> f32 {
+pub(super) fn surety(words: &[Word]) -> f32 {
     words.iter().map(|w| w.p.max(1e-4).ln()).sum::<f32>() / words.len().max(1) as f32
 }
 

@@ -112,24 +112,6 @@ fn a_part_left_empty_beside_words_that_are_its_own_gets_them() {
 }
 
 #[test]
-fn a_lone_word_that_is_not_sure_is_what_most_looks_hear_and_what_it_was_taken_from_is_whole_again() {
-    check(
-        &[
-            Part(1, "You're probably", -2.3, ("Good morning!", -0.9, "en")),
-            Part(
-                4,
-                "about to enter an echo test now.",
-                -0.1,
-                ("You are about to enter an echo test.", -0.2, "en"),
-            ),
-        ],
-        "Good morning! You are about to enter an echo test.",
-    );
-    check(&[Part(1, "Good evening!", -0.9, ("Good morning!", -0.9, "en"))], "Good morning!");
-    check(&[Part(1, "Good evening!", -0.5, ("Good morning!", -0.9, "en"))], "Good evening!");
-}
-
-#[test]
 fn a_foreign_line_is_written_in_its_language() {
     check(
         &[

@@ -1,11 +1,15 @@
-//! A word or two that nothing stands beside, and of which the decoder is not sure. Knows nothing of threads, queues or models.
+//! A word or two that are a sentence by themselves, with silence around them, and of which the decoder is not sure. Knows
+//! nothing of threads, queues or models.
 //!
-//! Of a single word in noise Whisper makes now one thing, now another, as a few milliseconds more or less are before it, or
+//! Of a single word in noise Whisper makes now one thing, now another, as a few milliseconds more or less are around it, or
 //! as it is said a little faster. What it makes most often, and with the least doubt, is mostly what was said.
 
 use super::alone::{FAINT, FEW};
 use super::guard::{self, Doubt};
-use super::hear::{CAREFUL_BEAM, unprompted};
+use super::hear::{CAREFUL_BEAM, TELLING_MS, unprompted};
+use super::islands::surety;
+use super::looked::{Island, Looked};
+use super::words::ends_sentence;
 use crate::audio::PER_MS;
 use crate::engine::{Ask, Context, Error, Heard, Session, Sound};
 use crate::job::Task;
@@ -15,18 +19,51 @@ use std::sync::atomic::AtomicBool;
 
 /// The mean log probability below which words are not sure.
 const UNSURE: f32 = -0.8;
+/// Parts of a window that are heard so often, the least sure first.
+const PARTS: usize = 3;
 /// So much is heard before and behind the speech.
 const LEADS_MS: [i64; 3] = [0, 120, 280];
-/// And so many times as fast. Of twelve words in noise the nine looks told eleven, ten at one speed nine.
+/// And so many times as fast. Of twelve single words in noise nine looks at three speeds got eleven right, ten at one nine.
 const SPEEDS: [f64; 3] = [0.9, 1.0, 1.1];
-/// Looks that must agree at least.
+/// Looks that must agree at least; those with nothing to say do not count.
 const LEAST: usize = 3;
 
-/// Whether words are so few and unsure that they are to be heard again. Of a translation none is sure.
-pub(super) fn is_unsure(words: &[Word], surety: f32, task: Task) -> bool {
+/// Hears the parts of a window again that are a word or two, and not sure; what is heard most often takes their place. Of a
+/// translation none is sure. The words' times are the window's.
+pub(super) fn hear(
+    session: &mut dyn Session,
+    looked: Looked<'_>,
+    heard: Heard,
+    ask: &Ask,
+    stop: &AtomicBool,
+) -> Result<Heard, Error> {
+    let islands = looked.parted(heard.words.clone());
+    let strange = looked.are_strange(&islands, ask.language);
+    let mut unsure: Vec<usize> = (0..islands.len())
+        .filter(|&i| ask.task == Task::Transcribe && !strange[i] && is_unsure(&islands, i))
+        .collect();
+    unsure.sort_by(|&a, &b| surety(&islands[a].words).total_cmp(&surety(&islands[b].words)));
+    unsure.truncate(PARTS);
+    let mut words: Vec<Vec<Word>> = islands.iter().map(|island| island.words.clone()).collect();
+    let mut is_other = false;
+    for i in unsure {
+        let before = Heard { avg_logprob: surety(&words[i]), words: words[i].clone(), ..Heard::default() };
+        if let Some(found) = hear_often(session, looked.sound, &islands[i].place, &before, ask, stop)? {
+            (words[i], is_other) = (found, true);
+        }
+    }
+    Ok(if is_other { Heard { words: words.concat(), ..heard } } else { heard })
+}
+
+/// Whether a part is a sentence of a word or two that are not sure.
+fn is_unsure(islands: &[Island], i: usize) -> bool {
+    let words = &islands[i].words;
+    let before = islands[..i].iter().rev().find_map(|island| island.words.last());
     (1..FEW).contains(&words.len())
-        && surety < UNSURE
-        && task == Task::Transcribe
+        && islands[i].spoken_ms < TELLING_MS
+        && words.last().is_some_and(|w| ends_sentence(&w.text))
+        && before.is_none_or(|w| ends_sentence(&w.text))
+        && surety(words) < UNSURE
         && !guard::is_humming(words)
 }
 
@@ -39,9 +76,9 @@ struct Ballot {
     best: Heard,
 }
 
-/// Hears a stretch, in samples, several times. Gives the words that most looks have; none where they are those that stand
+/// Hears a stretch, in samples, several times. Gives the words for which most speaks; none where they are those that stand
 /// there, or a piece of them, or where too few agree.
-pub(super) fn hear(
+fn hear_often(
     session: &mut dyn Session,
     sound: Sound<'_>,
     place: &Range<i64>,
@@ -51,13 +88,20 @@ pub(super) fn hear(
 ) -> Result<Option<Vec<Word>>, Error> {
     let context = Context::Ample;
     let ask = Ask { dice: false, beam: CAREFUL_BEAM, beside: None, context, ..unprompted(ask) };
+    // What others say beside it is not heard.
+    let first = sound.speech.iter().map(|s| s.end).filter(|end| *end <= place.start).max().unwrap_or(0);
+    let all = sound.samples.len() as i64;
+    let last = sound.speech.iter().map(|s| s.start).find(|start| *start >= place.end).unwrap_or(all).min(all);
+    let mut cuts: Vec<(i64, i64)> = LEADS_MS
+        .iter()
+        .map(|lead| ((place.start - lead * PER_MS).max(first), (place.end + lead * PER_MS).min(last)))
+        .collect();
+    cuts.dedup();
     let there = guard::plain_words(&before.words).concat();
     let speech_ms = (place.end - place.start) / PER_MS;
     let mut ballots = Vec::new();
-    cast(&mut ballots, before.clone(), speech_ms);
-    for lead in LEADS_MS {
-        let from = (place.start - lead * PER_MS).max(0);
-        let to = (place.end + lead * PER_MS).min(sound.samples.len() as i64);
+    cast(&mut ballots, before.clone(), &there, speech_ms);
+    for (from, to) in cuts {
         let Some(samples) = sound.samples.get(from as usize..to as usize) else { continue };
         for speed in SPEEDS {
             let at_speed = |sample: i64| ((sample - from) as f64 / speed) as i64;
@@ -68,13 +112,14 @@ pub(super) fn hear(
             for word in &mut heard.words {
                 (word.start_ms, word.end_ms) = (in_window(word.start_ms), in_window(word.end_ms));
             }
-            cast(&mut ballots, heard, speech_ms);
+            cast(&mut ballots, heard, &there, speech_ms);
         }
     }
     let most = ballots.into_iter().max_by(|a, b| a.weight.total_cmp(&b.weight));
     // A stretch that begins too late has but a piece of them.
     let found = most.filter(|most| most.looks >= LEAST && !there.contains(&most.letters));
-    Ok(found.map(|most| most.best.words))
+    // Nobody is thanked instead.
+    Ok(found.map(|most| most.best.words).filter(|words| !guard::is_stock(words)))
 }
 
 /// The sound as it is at another speed, and as much higher.
@@ -89,11 +134,14 @@ fn faster(samples: &[f32], speed: f64) -> Vec<f32> {
     (0..count).map(at).collect()
 }
 
-/// Counts a look, unless it has nothing to say that may be meant.
-fn cast(ballots: &mut Vec<Ballot>, heard: Heard, speech_ms: i64) {
+/// Counts a look, unless it has nothing to say that may be meant. `there`: the letters that stand there, which may.
+fn cast(ballots: &mut Vec<Ballot>, heard: Heard, there: &str, speech_ms: i64) {
     let letters = guard::plain_words(&heard.words).concat();
-    let made_up = guard::doubt(&heard, speech_ms).is_some_and(|doubt| doubt != Doubt::Unsure);
-    if letters.is_empty() || heard.avg_logprob < FAINT || made_up || guard::is_stock(&heard.words) {
+    let doubt = guard::doubt(&heard, speech_ms);
+    let made_up = heard.avg_logprob < FAINT
+        || matches!(doubt, Some(Doubt::Loop | Doubt::Crowded | Doubt::Hum))
+        || guard::is_humming(&heard.words);
+    if letters.is_empty() || (made_up && letters != there) {
         return;
     }
     let weight = heard.avg_logprob.exp();
@@ -111,7 +159,9 @@ fn cast(ballots: &mut Vec<Ballot>, heard: Heard, speech_ms: i64) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::hear::Spoken;
     use super::*;
+    use crate::audio::windows::Span;
     use crate::engine::scripted::Scripted;
     use crate::engine::{Engine, LanguageOdds};
     use crate::language::Language;
@@ -122,6 +172,18 @@ mod tests {
             Word { text: format!(" {text}"), start_ms, end_ms: start_ms + 250, p: 0.4 }
         };
         text.split_whitespace().enumerate().map(word).collect()
+    }
+
+    fn ask() -> Ask {
+        Ask {
+            language: Language::ENGLISH,
+            task: Task::Transcribe,
+            beam: 1,
+            beside: None,
+            context: Context::Fitted,
+            prompt: Some("Goodbye.".into()),
+            dice: true,
+        }
     }
 
     /// `looks`: what is heard with each lead, the slowest first.
@@ -140,20 +202,12 @@ mod tests {
             words.iter_mut().for_each(|w| (w.start_ms, w.end_ms) = (w.start_ms + said, w.end_ms + said));
             Ok(Heard { words, avg_logprob, ..Heard::default() })
         });
-        let ask = Ask {
-            language: Language::ENGLISH,
-            task: Task::Transcribe,
-            beam: 1,
-            beside: None,
-            context: Context::Fitted,
-            prompt: Some("Goodbye.".into()),
-            dice: true,
-        };
+        let ask = ask();
         let samples = vec![0.1; 3 * 16_000];
         let sound = Sound { samples: &samples, speech: &[] };
         let before = Heard { words: words(before.0), avg_logprob: before.1, ..Heard::default() };
         let (mut session, stop) = (engine.session().unwrap(), AtomicBool::new(false));
-        let found = hear(session.as_mut(), sound, &place, &before, &ask, &stop).unwrap();
+        let found = hear_often(session.as_mut(), sound, &place, &before, &ask, &stop).unwrap();
         let text =
             |words: &[Word]| words.iter().map(|w| w.text.as_str()).collect::<String>().trim().to_owned();
         assert_eq!(found.as_deref().map(text).as_deref(), expected, "{before:?}");
@@ -185,6 +239,9 @@ mod tests {
         check(("Goodbye!", -1.1), [("Thanks for watching.", -0.2); 9], None);
         check(("Goodbye!", -1.1), [none; 9], None);
         check(("You're", -2.0), [("Well.", -1.9); 9], None);
+        // What stands there may be thanks.
+        let (thanks, god) = (("Thank you.", -0.9), ("Thank God.", -1.1));
+        check(("Thank you.", -0.9), [thanks, thanks, thanks, god, god, god, thanks, thanks, none], None);
     }
 
     #[test]
@@ -196,13 +253,60 @@ mod tests {
         assert!(faster(&[], 0.9).is_empty());
     }
 
+    /// Parts with their seconds, and what most looks make of each.
+    fn check_parts(parts: &'static [(i64, &'static str, &'static str)], task: Task, expected: &str) {
+        let second = 1_000 * PER_MS;
+        let (mut samples, mut inside, mut film, mut heard) = (vec![], vec![], vec![], vec![]);
+        for (number, (seconds, text, _)) in parts.iter().enumerate() {
+            let start = samples.len() as i64;
+            heard.extend(words(text).into_iter().map(|w| Word {
+                start_ms: w.start_ms + start / PER_MS,
+                end_ms: w.end_ms + start / PER_MS,
+                ..w
+            }));
+            inside.push(start..start + seconds * second);
+            let place = number as i64 * 60 * second;
+            film.push(Span { start: place, end: place + seconds * second });
+            samples.resize(samples.len() + ((seconds * 2 + 1) * second / 2) as usize, number as f32);
+        }
+        let engine = Scripted::new(LanguageOdds::default(), |sound, _, _| {
+            let (_, _, text) = parts[sound.samples[sound.samples.len() / 2] as usize];
+            Ok(Heard { words: words(text), avg_logprob: -0.9, ..Heard::default() })
+        });
+        let looked = Looked {
+            sound: Sound { samples: &samples, speech: &inside },
+            speech: &film,
+            spoken: Spoken::Found,
+            usual: Language::ENGLISH,
+            tongues: &[],
+            strangers: &[],
+            other: &[],
+        };
+        let ask = Ask { task, ..ask() };
+        let heard = Heard { words: heard, ..Heard::default() };
+        let (mut session, stop) = (engine.session().unwrap(), AtomicBool::new(false));
+        let found = hear(session.as_mut(), looked, heard, &ask, &stop).unwrap();
+        let text: String = found.words.iter().map(|w| w.text.as_str()).collect();
+        assert_eq!(text.trim(), expected);
+        assert!(found.words.is_sorted_by_key(|w| w.start_ms), "{:?}", found.words);
+    }
+
     #[test]
-    fn a_word_or_two_are_unsure_where_their_text_is_not_a_translation() {
-        assert!(is_unsure(&words("Good luck!"), -0.9, Task::Transcribe));
-        assert!(!is_unsure(&words("Good luck!"), -0.7, Task::Transcribe));
-        assert!(!is_unsure(&words("Good luck!"), -0.9, Task::Translate));
-        assert!(!is_unsure(&words("Good luck to you!"), -0.9, Task::Transcribe));
-        assert!(!is_unsure(&words("Hmm."), -0.9, Task::Transcribe));
-        assert!(!is_unsure(&[], 0.0, Task::Transcribe));
+    fn only_a_sentence_of_a_word_or_two_is_heard_again() {
+        let farewell: &[_] = &[(1, "Good luck!", "Goodbye!"), (1, "Goodbye!", "Goodbye!")];
+        check_parts(farewell, Task::Transcribe, "Goodbye! Goodbye!");
+        check_parts(farewell, Task::Translate, "Good luck! Goodbye!");
+        check_parts(
+            &[(1, "Good luck", "never"), (1, "to you.", "never")],
+            Task::Transcribe,
+            "Good luck to you.",
+        );
+        check_parts(&[(1, "Good luck to you!", "never")], Task::Transcribe, "Good luck to you!");
+        check_parts(&[(1, "Hmm.", "never")], Task::Transcribe, "Hmm.");
+        check_parts(&[(2, "Good luck!", "never")], Task::Transcribe, "Good luck!");
+        check_parts(&[], Task::Transcribe, "");
+        // Of many only some.
+        let many: &[_] = &[(1, "Go!", "Ask."), (1, "Up!", "Be."), (1, "On!", "See."), (1, "By!", "Die.")];
+        check_parts(many, Task::Transcribe, "Ask. Be. See. By!");
     }
 }

@@ -127,8 +127,8 @@ fn draw_up(words: &mut [Word], speech: &[(i64, i64)]) {
     }
 }
 
-/// Carries the last word of a sentence back over a pause that it stands behind without any time to be said there: the
-/// word before it has taken its time.
+/// Carries the last word of a sentence back over a pause that it stands behind without any time to be said there. The
+/// word before it shares its time, which goes on to the end of the speech.
 fn carry_back(words: &mut [Word], speech: &[(i64, i64)]) {
     for i in 1..words.len() {
         let [before, last] = [&words[i - 1], &words[i]];
@@ -137,10 +137,11 @@ fn carry_back(words: &mut [Word], speech: &[(i64, i64)]) {
             && ends_sentence(&last.text)
             && last.start_ms - before.end_ms >= PARTS_MS
             && last.end_ms - last.start_ms < takes / 4
+            && !last.text.trim_start().starts_with(char::is_uppercase)
         {
             let start = before.start_ms;
             let end = speech.iter().find(|&&(from, to)| from <= start && start < to).map_or(0, |&(_, to)| to);
-            let end = end.clamp(before.end_ms, before.end_ms + takes);
+            let end = end.clamp(before.end_ms, (before.end_ms + takes).min(last.start_ms));
             share_out(&mut words[i - 1..=i], start, end);
         }
     }
@@ -358,6 +359,7 @@ mod tests {
         check([" for", " them."], (1_100, 1_150), [(600, 1_000), (1_100, 1_150)]);
         check([" you.", " Them."], (3_000, 3_050), [(600, 1_000), (3_000, 3_050)]);
         check([" for", " them"], (3_000, 3_050), [(600, 1_000), (3_000, 3_050)]);
+        check([" for", " Yes."], (3_000, 3_050), [(600, 1_000), (3_000, 3_050)]);
     }
 
     #[test]
