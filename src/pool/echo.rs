@@ -16,9 +16,9 @@ const RUN: usize = 4;
 const APART: f32 = 0.5;
 /// Names that were said were listened to as much as this, echoes of them less: 1.56 to 1.86 of 20 synthetic sentences, up
 /// to 1.42 of five echoes over music and noise.
-const LISTENED: f32 = 1.55;
+const LISTENED: f32 = 1.5;
 /// As much is listened to for other words.
-const OTHERS: f32 = 1.95;
+const OTHERS: f32 = 1.85;
 
 /// The words to be doubted: all, where the window has no word that the prompt has not; else the longest run of the
 /// prompt's, if it is long.
@@ -107,7 +107,7 @@ mod tests {
         check("Frodo Baggins.", Some(1.7), 0..2, false);
         // What others were listened to says nothing of these.
         check("Tell Frodo Baggins, Samwise Gamgee now.", Some(1.7), 1..5, true);
-        check("Tell Frodo Baggins, Samwise Gamgee now.", Some(1.6), 1..5, false);
+        check("Tell Frodo Baggins, Samwise Gamgee now.", Some(1.59), 1..5, false);
         check("Tell Frodo Baggins, Samwise Gamgee and all the others", Some(1.9), 1..5, false);
     }
 

@@ -26,7 +26,7 @@ const ALIKE: usize = 8;
 const GAP: f32 = 0.1;
 /// So many words more are worth so much less sureness.
 const MANY_MORE: usize = 3;
-const HARDLY_LESS: f32 = 0.3;
+const HARDLY_LESS: f32 = 0.45;
 /// A stock phrase is believed when the decoder is as sure as this.
 const SURE: f32 = -0.15;
 
@@ -322,7 +322,7 @@ mod tests {
         assert_eq!(better(&shorter, &sure, [0, 0]), shorter);
         let longer = heard("there is no way out", -0.3);
         assert_eq!(better(&shorter, &longer, [0, 0]), longer);
-        let fuller = heard("there is no way out", -0.4);
+        let fuller = heard("there is no way out", -0.5);
         assert_eq!(better(&shorter, &fuller, [0, 0]), shorter);
     }
 }

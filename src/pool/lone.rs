@@ -105,8 +105,8 @@ fn hear_often(
         let Some(samples) = sound.samples.get(from as usize..to as usize) else { continue };
         for speed in SPEEDS {
             let at_speed = |sample: i64| ((sample - from) as f64 / speed) as i64;
-            let speech = [at_speed(place.start)..at_speed(place.end)];
-            let look = Sound { samples: &faster(samples, speed), speech: &speech };
+            let said = at_speed(place.start)..at_speed(place.end);
+            let look = Sound { samples: &faster(samples, speed), speech: std::slice::from_ref(&said) };
             let mut heard = session.transcribe(look, &ask, stop)?;
             let in_window = |ms: i64| (ms as f64 * speed) as i64 + from / PER_MS;
             for word in &mut heard.words {
