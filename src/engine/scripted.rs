@@ -1,11 +1,26 @@
 //! An engine for tests: it says what its script says. Knows nothing of sound; never used by the daemon.
 
-use super::{Ask, Engine, Error, Heard, LanguageOdds, Session, Sound};
+use super::{Ask, Context, Engine, Error, Heard, LanguageOdds, Session, Sound};
+use crate::job::Task;
+use crate::language::Language;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What to answer: called with the sound and the ask.
 pub type Line = dyn Fn(Sound<'_>, &Ask, &AtomicBool) -> Result<Heard, Error> + Send + Sync;
+
+/// A first, quick look at English.
+pub fn ask() -> Ask {
+    Ask {
+        language: Language::ENGLISH,
+        task: Task::Transcribe,
+        beam: 1,
+        beside: None,
+        context: Context::Fitted,
+        prompt: None,
+        dice: true,
+    }
+}
 
 /// Answers every window through one function, and every detection with fixed odds.
 #[derive(Clone)]

@@ -121,10 +121,8 @@ pub(super) fn agreement(a: &[Word], b: &[Word]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::scripted::Scripted;
+    use crate::engine::scripted::{self, Scripted};
     use crate::engine::{Context, Engine, LanguageOdds};
-    use crate::job::Task;
-    use crate::language::Language;
 
     /// The text, and after a bar what is heard over more context, with its mean log probability and the probability that
     /// nobody speaks.
@@ -158,15 +156,7 @@ mod tests {
             let words = text.split_whitespace().enumerate().map(word).collect();
             Ok(Heard { words, no_speech, avg_logprob, listened })
         });
-        let ask = Ask {
-            language: Language::ENGLISH,
-            task: Task::Transcribe,
-            beam: CAREFUL_BEAM,
-            beside: None,
-            context: Context::Fitted,
-            prompt: None,
-            dice: true,
-        };
+        let ask = Ask { beam: CAREFUL_BEAM, ..scripted::ask() };
         let samples = vec![0.1; 32_000];
         let stretch = 3_200..16_000;
         let speech = [stretch.clone()];

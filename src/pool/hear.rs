@@ -273,7 +273,7 @@ mod tests {
     use super::*;
     use crate::audio::windows::{Span, TimeMap};
     use crate::engine::Engine;
-    use crate::engine::scripted::Scripted;
+    use crate::engine::scripted::{self, Scripted};
 
     fn word(text: &str, start_ms: i64, end_ms: i64) -> Word {
         Word { text: format!(" {text}"), start_ms, end_ms, p: 0.9 }
@@ -363,15 +363,7 @@ mod tests {
         let whole = Span { start: 0, end: 13 * second };
         let window =
             Window::new(1, &vec![0.1; whole.end as usize], TimeMap::new(vec![whole]), speech.to_vec());
-        let ask = Ask {
-            language: Language::ENGLISH,
-            task: Task::Transcribe,
-            beam: 1,
-            beside: None,
-            context: Context::Fitted,
-            prompt: None,
-            dice: true,
-        };
+        let ask = scripted::ask();
         let mut session = engine.session().unwrap();
         let stop = AtomicBool::new(false);
         let (heard, _) =

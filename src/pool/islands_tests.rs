@@ -3,9 +3,8 @@
 use super::*;
 use crate::audio::PER_MS;
 use crate::audio::windows::Span;
-use crate::engine::scripted::Scripted;
-use crate::engine::{Context, Engine, LanguageOdds};
-use crate::job::Task;
+use crate::engine::scripted::{self, Scripted};
+use crate::engine::{Engine, LanguageOdds};
 
 /// A part: seconds of speech, 2 s of silence behind; what was heard of it among the others and with which log
 /// probability, what is heard of it alone, in which language; before a bar what is heard in another.
@@ -50,16 +49,7 @@ fn check_with(parts: &'static [Part], spoken: Spoken, strangers: &[bool], others
         Ok(Heard { words, no_speech: None, avg_logprob: logprob, listened: None })
     });
     let heard = Heard { words: heard, no_speech: None, avg_logprob: -0.3, listened: None };
-    let (beam, context) = (1, Context::Fitted);
-    let ask = Ask {
-        language: Language::ENGLISH,
-        task: Task::Transcribe,
-        beam,
-        beside: None,
-        context,
-        prompt: None,
-        dice: true,
-    };
+    let ask = scripted::ask();
     let sound = Sound { samples: &samples, speech: &inside };
     let (mut session, stop) = (engine.session().unwrap(), AtomicBool::new(false));
     let looked =

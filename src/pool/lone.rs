@@ -37,22 +37,23 @@ pub(super) fn hear(
     ask: &Ask,
     stop: &AtomicBool,
 ) -> Result<Heard, Error> {
-    let islands = looked.parted(heard.words.clone());
+    let mut islands = looked.parted(heard.words.clone());
     let strange = looked.are_strange(&islands, ask.language);
     let mut unsure: Vec<usize> = (0..islands.len())
         .filter(|&i| ask.task == Task::Transcribe && !strange[i] && is_unsure(&islands, i))
         .collect();
+    if unsure.is_empty() {
+        return Ok(heard);
+    }
     unsure.sort_by(|&a, &b| surety(&islands[a].words).total_cmp(&surety(&islands[b].words)));
-    unsure.truncate(PARTS);
-    let mut words: Vec<Vec<Word>> = islands.iter().map(|island| island.words.clone()).collect();
-    let mut is_other = false;
-    for i in unsure {
-        let before = Heard { avg_logprob: surety(&words[i]), words: words[i].clone(), ..Heard::default() };
-        if let Some(found) = hear_often(session, looked.sound, &islands[i].place, &before, ask, stop)? {
-            (words[i], is_other) = (found, true);
+    for &i in unsure.iter().take(PARTS) {
+        let Island { place, words, .. } = &mut islands[i];
+        let before = Heard { avg_logprob: surety(words), words: words.clone(), ..Heard::default() };
+        if let Some(found) = hear_often(session, looked.sound, place, &before, ask, stop)? {
+            *words = found;
         }
     }
-    Ok(if is_other { Heard { words: words.concat(), ..heard } } else { heard })
+    Ok(Heard { words: islands.into_iter().flat_map(|island| island.words).collect(), ..heard })
 }
 
 /// Whether a part is a sentence of a word or two that are not sure.
@@ -138,9 +139,8 @@ fn faster(samples: &[f32], speed: f64) -> Vec<f32> {
 fn cast(ballots: &mut Vec<Ballot>, heard: Heard, there: &str, speech_ms: i64) {
     let letters = guard::plain_words(&heard.words).concat();
     let doubt = guard::doubt(&heard, speech_ms);
-    let made_up = heard.avg_logprob < FAINT
-        || matches!(doubt, Some(Doubt::Loop | Doubt::Crowded | Doubt::Hum))
-        || guard::is_humming(&heard.words);
+    let made_up =
+        heard.avg_logprob < FAINT || matches!(doubt, Some(Doubt::Loop | Doubt::Crowded | Doubt::Hum));
     if letters.is_empty() || (made_up && letters != there) {
         return;
     }
@@ -162,7 +162,7 @@ mod tests {
     use super::super::hear::Spoken;
     use super::*;
     use crate::audio::windows::Span;
-    use crate::engine::scripted::Scripted;
+    use crate::engine::scripted::{self, Scripted};
     use crate::engine::{Engine, LanguageOdds};
     use crate::language::Language;
 
@@ -175,15 +175,7 @@ mod tests {
     }
 
     fn ask() -> Ask {
-        Ask {
-            language: Language::ENGLISH,
-            task: Task::Transcribe,
-            beam: 1,
-            beside: None,
-            context: Context::Fitted,
-            prompt: Some("Goodbye.".into()),
-            dice: true,
-        }
+        Ask { prompt: Some("Goodbye.".into()), ..scripted::ask() }
     }
 
     /// `looks`: what is heard with each lead, the slowest first.

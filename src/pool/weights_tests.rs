@@ -1,8 +1,9 @@
 //! Tests of which models are let in: models of one layer, loaded by the real engine.
 
 use super::{Error, Folder, Weights, must_know, open};
+use crate::engine::scripted;
 use crate::engine::whisper::{self, Place};
-use crate::engine::{Ask, Context, Engine, Sound};
+use crate::engine::{Ask, Engine, Sound};
 use crate::job::Task;
 use crate::language::Language;
 use crate::model::{ComputeType, WeightType, samples};
@@ -28,8 +29,7 @@ fn folder(dir: &Path, memory_limit_mb: u64) -> Folder {
 }
 
 fn ask(prompt: Option<&str>) -> Ask {
-    let (language, task, context) = (Language::ENGLISH, Task::Transcribe, Context::Fitted);
-    Ask { language, task, beam: 1, beside: None, context, prompt: prompt.map(str::to_owned), dice: false }
+    Ask { prompt: prompt.map(str::to_owned), dice: false, ..scripted::ask() }
 }
 
 /// The model that is used and how many sessions of it there may be; or the MB that would do.
@@ -99,15 +99,7 @@ fn a_model_that_knows_english_alone_transcribes_that_and_refuses_the_rest() {
     let mut session = model.session().unwrap();
     let samples: Vec<f32> = (0..32_000).map(|i| (i as f32 * 0.3).sin() * 0.1).collect();
     let sound = Sound { samples: &samples, speech: &[] };
-    let mut ask = Ask {
-        language: Language::ENGLISH,
-        task: Task::Transcribe,
-        beam: 1,
-        beside: None,
-        context: Context::Fitted,
-        prompt: None,
-        dice: true,
-    };
+    let mut ask = scripted::ask();
     for beam in [1, 5] {
         ask.beam = beam;
         session.transcribe(sound, &ask, &NEVER).unwrap();
