@@ -141,6 +141,26 @@ fn speech_in_any_one_channel_is_heard() {
 }
 
 #[test]
+fn two_channels_that_cancel_each_other_out_are_heard() {
+    let Some(dir) = folder() else { return };
+    for (codec, name) in [
+        ("aac", "film.mkv"),
+        ("libmp3lame", "film.mp3"),
+        ("pcm_s16le", "film.wav"),
+        ("pcm_f32le", "film.wav"),
+    ] {
+        let path = dir.path().join(name);
+        let turned = "volume=2,pan=stereo|c0=0.99*c0|c1=-0.99*c0";
+        ffmpeg(&["-f", "lavfi", "-i", &tone(400, 3), "-af", turned, "-c:a", codec], &path);
+        let (samples, _) = heard(&path, Wish::default());
+        assert!((2_900..3_200).contains(&(samples.len() as i64 / 16)), "{name}: {}", samples.len() / 16);
+        let second = &samples[16_000..32_000];
+        let loudest = second.iter().fold(0.0f32, |a, b| a.max(b.abs()));
+        assert!((0.23..0.27).contains(&loudest), "{codec} {name}: {loudest}");
+    }
+}
+
+#[test]
 fn in_surround_sound_the_centre_counts_most() {
     let Some(dir) = folder() else { return };
     let path = dir.path().join("film.mkv");

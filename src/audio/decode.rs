@@ -2,8 +2,8 @@
 
 use super::damage::{self, Damage, Told};
 use super::probe::Track;
-use super::raw::append_s16le;
-use super::{Error, PER_MS, Pcm, mix};
+use super::raw::{append_s16le, s16le};
+use super::{Error, PER_MS, Pcm, RATE, mix};
 use ffmpeg_sidecar::child::FfmpegChild;
 use ffmpeg_sidecar::command::FfmpegCommand;
 use std::ffi::OsString;
@@ -22,6 +22,8 @@ pub struct Decoder {
     scribe: Option<JoinHandle<()>>,
     path: PathBuf,
     bytes: Vec<u8>,
+    /// Two channels, one after the other, come from ffmpeg; of any other number one.
+    pair: Option<mix::Pair>,
     any: bool,
     /// Where in the film its first sample is.
     from_ms: i64,
@@ -50,11 +52,12 @@ pub fn open(path: &Path, track: &Track, begins_ms: i64, start_ms: i64) -> Result
         command.seek(format!("{start_ms}ms"));
     }
     let mixed = mix::filter(track.channels as usize, track.layout.as_deref());
+    let pair = (track.channels == 2).then(|| mix::Pair::new(RATE));
     let filter = mixed.map_or(FILLED.to_owned(), |mixed| format!("{mixed},{FILLED}"));
     let mut child = command
         .input(as_file_url(path))
         .args(["-map", &format!("0:a:{}", track.index), "-vn", "-sn", "-dn"])
-        .args(["-af", &filter, "-ac", "1", "-ar", "16000"])
+        .args(["-af", &filter, "-ac", if pair.is_some() { "2" } else { "1" }, "-ar", "16000"])
         .args(["-f", "s16le", "-acodec", "pcm_s16le", "-"])
         .spawn()
         .map_err(|e| match e.kind() {
@@ -75,6 +78,7 @@ pub fn open(path: &Path, track: &Track, begins_ms: i64, start_ms: i64) -> Result
         scribe,
         path: path.to_owned(),
         bytes: Vec::new(),
+        pair,
         any: false,
         from_ms: begins_ms.max(start_ms),
         lead: (begins_ms - start_ms.max(0)).max(0) * PER_MS,
@@ -120,9 +124,15 @@ impl Pcm for Decoder {
             return Ok(silent as usize);
         }
         self.bytes.clear();
-        let wanted = (max * 2) as u64;
+        let wanted = (max * if self.pair.is_some() { 4 } else { 2 }) as u64;
         (&mut self.stdout).take(wanted).read_to_end(&mut self.bytes).map_err(|e| Error::io(&self.path, e))?;
-        let count = append_s16le(&self.bytes, out);
+        let count = match &mut self.pair {
+            Some(pair) => {
+                out.extend(self.bytes.chunks_exact(4).map(|both| pair.mix(s16le(both), s16le(&both[2..]))));
+                self.bytes.len() / 4
+            }
+            None => append_s16le(&self.bytes, out),
+        };
         self.any |= count > 0;
         self.told.read(count);
         if count == 0 {

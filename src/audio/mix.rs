@@ -52,7 +52,43 @@ fn places(channels: usize, layout: Option<&str>) -> (Option<usize>, Option<usize
     (centre.then_some(2), bass.then_some(if centre { 3 } else { 2 }))
 }
 
-/// ffmpeg's filter that mixes so; none where its own way is right: one channel, or two.
+/// Two channels cancel out where what they have apart is so much more than what they have in common: 10 dB.
+const APART: f32 = 10.0;
+/// So long is looked back at, in seconds, and so long it takes to go over to the left channel.
+const LOOKS_BACK: f32 = 0.1;
+/// Below all sound. What fades away further than floats reach is slow to reckon with.
+const NOTHING: f32 = 1e-20;
+
+/// Two channels that become one: half of each; where they cancel out, as they do when one of them is turned upside down, the
+/// left one alone.
+#[derive(Debug, Clone)]
+pub struct Pair {
+    /// What a sample adds to the powers, and how far it moves towards one channel.
+    step: f32,
+    common: f32,
+    apart: f32,
+    /// 0: both count; 1: the left one alone.
+    left: f32,
+}
+
+impl Pair {
+    /// `rate`: samples a second of each channel.
+    pub fn new(rate: u32) -> Pair {
+        Pair { step: (1.0 / (LOOKS_BACK * rate as f32)).min(1.0), common: NOTHING, apart: NOTHING, left: 0.0 }
+    }
+
+    /// The next sample of both as one.
+    pub fn mix(&mut self, left: f32, right: f32) -> f32 {
+        let (common, apart) = ((left + right) / 2.0, (left - right) / 2.0);
+        self.common += self.step * (common * common + NOTHING - self.common);
+        self.apart += self.step * (apart * apart + NOTHING - self.apart);
+        let way = if self.apart > APART * self.common { self.step } else { -self.step };
+        self.left = (self.left + way).clamp(0.0, 1.0);
+        common + self.left * apart
+    }
+}
+
+/// ffmpeg's filter that mixes so; none for one channel, nor for two: those are a [`Pair`].
 pub fn filter(channels: usize, layout: Option<&str>) -> Option<String> {
     if channels <= 2 {
         return None;
@@ -109,10 +145,47 @@ mod tests {
     }
 
     #[test]
-    fn ffmpeg_mixes_one_and_two_channels_by_itself() {
+    fn only_more_than_two_channels_need_a_filter() {
         assert_eq!(filter(1, Some("mono")), None);
         assert_eq!(filter(2, Some("stereo")), None);
         assert_eq!(filter(3, Some("2.1")).unwrap(), "pan=mono|c0=0.5000*c0+0.5000*c1");
         assert_eq!(filter(4, Some("4.0")).unwrap(), "pan=mono|c0=0.1700*c0+0.1700*c1+0.5000*c2+0.1600*c3");
+    }
+
+    /// The loudest of what becomes of a tone in two channels, in its second half.
+    fn loudest(left: f32, right: f32) -> f32 {
+        let mut pair = Pair::new(16_000);
+        let tone = |i: usize| (i as f32 * 0.15).sin();
+        let mixed = (0..8_000).map(|i| pair.mix(left * tone(i), right * tone(i)));
+        mixed.skip(4_000).fold(0.0, |a, b| a.max(b.abs()))
+    }
+
+    #[test]
+    fn of_two_channels_half_of_each_counts_unless_they_cancel_out() {
+        let check = |left: f32, right: f32, expected: f32| {
+            let found = loudest(left, right);
+            assert!((found - expected).abs() < 0.01, "{left} {right}: {found}");
+        };
+        check(1.0, 1.0, 1.0);
+        check(1.0, 0.0, 0.5);
+        check(0.0, 1.0, 0.5);
+        check(1.0, -1.0, 1.0);
+        check(-0.5, 0.5, 0.5);
+        check(1.0, -0.8, 1.0);
+        check(1.0, -0.4, 0.3);
+        check(0.0, 0.0, 0.0);
+    }
+
+    #[test]
+    fn going_over_to_one_channel_and_back_does_not_click() {
+        let mut pair = Pair::new(16_000);
+        let tone = |i: usize| 0.5 * (i as f32 * 0.05).sin();
+        // Turned upside down for a second in the midst.
+        let sound = |i: usize| if (16_000..32_000).contains(&i) { -tone(i) } else { tone(i) };
+        let mixed: Vec<f32> = (0..48_000).map(|i| pair.mix(tone(i), sound(i))).collect();
+        let step = |part: &[f32]| part.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0, f32::max);
+        assert!(step(&mixed[16_001..31_999]) < 0.026, "{}", step(&mixed[16_001..31_999]));
+        assert!(mixed[20_000..31_000].iter().any(|s| s.abs() > 0.49));
+        assert_eq!(mixed[40_000..], (40_000..48_000).map(tone).collect::<Vec<_>>());
     }
 }

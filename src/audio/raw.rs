@@ -31,8 +31,13 @@ impl Pcm for Raw {
 
 /// Appends the samples of whole byte pairs; gives their number.
 pub(super) fn append_s16le(bytes: &[u8], out: &mut Vec<f32>) -> usize {
-    out.extend(bytes.chunks_exact(2).map(|pair| f32::from(i16::from_le_bytes([pair[0], pair[1]])) / 32768.0));
+    out.extend(bytes.chunks_exact(2).map(s16le));
     bytes.len() / 2
+}
+
+/// The sample in the first two of some bytes.
+pub(super) fn s16le(bytes: &[u8]) -> f32 {
+    f32::from(i16::from_le_bytes([bytes[0], bytes[1]])) / 32768.0
 }
 
 #[cfg(test)]

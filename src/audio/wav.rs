@@ -20,6 +20,8 @@ pub struct Wav {
     path: PathBuf,
     /// The part of each channel in the sum.
     weights: Vec<f32>,
+    /// Of two channels.
+    pair: Option<mix::Pair>,
     /// 1 over the largest value of an integer sample; 1 for floats.
     scale: f32,
     float: bool,
@@ -90,7 +92,8 @@ pub fn open(path: &Path, start_ms: i64) -> Result<Option<(Wav, i64)>, Error> {
     let scale = if float { 1.0 } else { 1.0 / (1i64 << (spec.bits_per_sample - 1)) as f32 };
     let duration_ms = (frames as i64) * 1000 / rate as i64;
     let weights = mix::weights(usize::from(spec.channels), None);
-    Ok(Some((Wav { reader, path: path.to_owned(), weights, scale, float, resampler }, duration_ms)))
+    let pair = (spec.channels == 2).then(|| mix::Pair::new(spec.sample_rate));
+    Ok(Some((Wav { reader, path: path.to_owned(), weights, pair, scale, float, resampler }, duration_ms)))
 }
 
 /// Whether hound gives the samples of this kind: of others it opens the file and then fails at the first of them.
@@ -113,12 +116,16 @@ impl Wav {
         let channels = shares.len();
         let wanted = frames * channels;
         let before = out.len();
-        let (mut sum, mut at) = (0.0f32, 0usize);
+        let (mut first, mut sum, mut at) = (0.0f32, 0.0f32, 0usize);
+        let (scale, pair) = (self.scale, &mut self.pair);
         let mut add = |sample: f32| {
+            if at == 0 {
+                first = sample * scale;
+            }
             sum += sample * shares[at];
             at += 1;
             if at == channels {
-                out.push(sum);
+                out.push(pair.as_mut().map_or(sum, |pair| pair.mix(first, sample * scale)));
                 (sum, at) = (0.0, 0);
             }
         };
