@@ -52,12 +52,13 @@ pub fn open(path: &Path, track: &Track, begins_ms: i64, start_ms: i64) -> Result
         command.seek(format!("{start_ms}ms"));
     }
     let mixed = mix::filter(track.channels as usize, track.layout.as_deref());
-    let pair = (track.channels == 2).then(|| mix::Pair::new(RATE));
+    let pair = mix::Pair::of(track.channels, RATE);
+    let channels = if pair.is_some() { "2" } else { "1" };
     let filter = mixed.map_or(FILLED.to_owned(), |mixed| format!("{mixed},{FILLED}"));
     let mut child = command
         .input(as_file_url(path))
         .args(["-map", &format!("0:a:{}", track.index), "-vn", "-sn", "-dn"])
-        .args(["-af", &filter, "-ac", if pair.is_some() { "2" } else { "1" }, "-ar", "16000"])
+        .args(["-af", &filter, "-ac", channels, "-ar", "16000"])
         .args(["-f", "s16le", "-acodec", "pcm_s16le", "-"])
         .spawn()
         .map_err(|e| match e.kind() {

@@ -61,7 +61,7 @@ const NOTHING: f32 = 1e-20;
 
 /// Two channels that become one: half of each; where they cancel out, as they do when one of them is turned upside down, the
 /// left one alone.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Pair {
     /// What a sample adds to the powers, and how far it moves towards one channel.
     step: f32,
@@ -72,9 +72,10 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// `rate`: samples a second of each channel.
-    pub fn new(rate: u32) -> Pair {
-        Pair { step: (1.0 / (LOOKS_BACK * rate as f32)).min(1.0), common: NOTHING, apart: NOTHING, left: 0.0 }
+    /// What mixes so many channels of `rate` samples a second: only two are a pair.
+    pub fn of(channels: u32, rate: u32) -> Option<Pair> {
+        let step = 1.0 / (LOOKS_BACK * rate as f32);
+        (channels == 2).then_some(Pair { step, common: NOTHING, apart: NOTHING, left: 0.0 })
     }
 
     /// The next sample of both as one.
@@ -145,7 +146,8 @@ mod tests {
     }
 
     #[test]
-    fn only_more_than_two_channels_need_a_filter() {
+    fn two_channels_are_a_pair_and_only_more_need_a_filter() {
+        assert!(Pair::of(2, 16_000).is_some() && [0, 1, 3, 6].iter().all(|&n| Pair::of(n, 16_000).is_none()));
         assert_eq!(filter(1, Some("mono")), None);
         assert_eq!(filter(2, Some("stereo")), None);
         assert_eq!(filter(3, Some("2.1")).unwrap(), "pan=mono|c0=0.5000*c0+0.5000*c1");
@@ -154,7 +156,7 @@ mod tests {
 
     /// The loudest of what becomes of a tone in two channels, in its second half.
     fn loudest(left: f32, right: f32) -> f32 {
-        let mut pair = Pair::new(16_000);
+        let mut pair = Pair::of(2, 16_000).unwrap();
         let tone = |i: usize| (i as f32 * 0.15).sin();
         let mixed = (0..8_000).map(|i| pair.mix(left * tone(i), right * tone(i)));
         mixed.skip(4_000).fold(0.0, |a, b| a.max(b.abs()))
@@ -178,7 +180,7 @@ mod tests {
 
     #[test]
     fn going_over_to_one_channel_and_back_does_not_click() {
-        let mut pair = Pair::new(16_000);
+        let mut pair = Pair::of(2, 16_000).unwrap();
         let tone = |i: usize| 0.5 * (i as f32 * 0.05).sin();
         // Turned upside down for a second in the midst.
         let sound = |i: usize| if (16_000..32_000).contains(&i) { -tone(i) } else { tone(i) };

@@ -92,7 +92,7 @@ pub fn open(path: &Path, start_ms: i64) -> Result<Option<(Wav, i64)>, Error> {
     let scale = if float { 1.0 } else { 1.0 / (1i64 << (spec.bits_per_sample - 1)) as f32 };
     let duration_ms = (frames as i64) * 1000 / rate as i64;
     let weights = mix::weights(usize::from(spec.channels), None);
-    let pair = (spec.channels == 2).then(|| mix::Pair::new(spec.sample_rate));
+    let pair = mix::Pair::of(u32::from(spec.channels), spec.sample_rate);
     Ok(Some((Wav { reader, path: path.to_owned(), weights, pair, scale, float, resampler }, duration_ms)))
 }
 
