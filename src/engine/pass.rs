@@ -5,6 +5,7 @@ use super::words::{Token, join};
 use super::{Ask, Context, Error, Heard, Sound};
 use crate::job::Task;
 use crate::language::Language;
+use crate::subtitle::Word;
 use std::ops::Range;
 
 /// Samples per millisecond.
@@ -26,6 +27,12 @@ const TAIL_LEAD: i64 = 200 * PER_MS;
 const TAILS: u32 = 4;
 /// A tail in which Whisper thinks that nobody speaks has no words: those it writes ("you", "Oh.") are made up.
 pub(super) const SPEECHLESS: f32 = 0.6;
+/// The end of a stretch that has words is mostly a breath, or the room, when it is shorter than this: there Whisper writes
+/// "Yeah." (0.24 and more on 30 of them), where it broke off before a last word or two it is sure that somebody speaks (0.08).
+const BREATH: i64 = 1_100 * PER_MS;
+const HARDLY_SPEECHLESS: f32 = 0.2;
+/// Words that go on so far behind the time stamp that ends them are in the tail once more.
+const OVER_MS: i64 = 200;
 /// A text with a mean log probability below this is tried again with dice, and so is one whose last tokens are too much
 /// alike (in nats; whisper.cpp's limits). Where nobody seems to speak an improbable text is none.
 pub(super) const UNSURE: f32 = -1.0;
@@ -153,11 +160,11 @@ pub(super) fn passes(
     mut pass: impl FnMut(&[f32]) -> Result<Pass, Error>,
 ) -> Result<Heard, Error> {
     let mut heard = Heard::default();
-    let (mut logprob, mut count, mut from) = (0.0, 0usize, 0i64);
+    let (mut logprob, mut count, mut from, mut speechless) = (0.0, 0usize, 0i64, SPEECHLESS);
     let mut listened = Listened::default();
     for _ in 0..=TAILS {
         let pass = pass(sound.samples.get(from as usize..).unwrap_or_default())?;
-        if from > 0 && pass.no_speech.is_some_and(|p| p > SPEECHLESS) {
+        if from > 0 && pass.no_speech.is_some_and(|p| p > speechless) {
             break;
         }
         logprob += pass.logprob_sum;
@@ -169,9 +176,10 @@ pub(super) fn passes(
             word.start_ms += from / PER_MS;
             word.end_ms += from / PER_MS;
         }
+        words.drain(..known(&heard.words, &words, from / PER_MS));
         heard.words.extend(words);
         match pass.stopped_at.and_then(|at| unheard(sound.speech, from + at)) {
-            Some(next) if next > from => from = next,
+            Some(next) if next.from > from => (from, speechless) = (next.from, next.speechless),
             _ => break,
         }
     }
@@ -180,11 +188,33 @@ pub(super) fn passes(
     Ok(heard)
 }
 
+/// Speech that has no words yet.
+#[derive(Debug, PartialEq)]
+struct Tail {
+    /// Where to go on, in samples.
+    from: i64,
+    /// It has words up to this probability that nobody speaks.
+    speechless: f32,
+}
+
 /// Where to go on when enough speech lies behind `from`, in samples.
-fn unheard(speech: &[Range<i64>], from: i64) -> Option<i64> {
+fn unheard(speech: &[Range<i64>], from: i64) -> Option<Tail> {
     let rest: i64 = speech.iter().map(|s| (s.end - s.start.max(from)).max(0)).sum();
     let next = speech.iter().find(|s| s.end > from)?;
-    (rest >= TAIL_SPEECH).then(|| from.max(next.start - TAIL_LEAD))
+    let is_new = speech.iter().any(|s| s.start + TAIL_LEAD >= from && s.end - s.start >= TAIL_SPEECH);
+    let speechless = if is_new || rest >= BREATH { SPEECHLESS } else { HARDLY_SPEECHLESS };
+    (rest >= TAIL_SPEECH).then(|| Tail { from: from.max(next.start - TAIL_LEAD), speechless })
+}
+
+/// How many of a tail's words, from the first on, are known: the last of those before it, which go on behind `from_ms`.
+fn known(before: &[Word], tail: &[Word], from_ms: i64) -> usize {
+    let Some(last) = before.last().filter(|w| w.end_ms > from_ms + OVER_MS) else { return 0 };
+    let over = before.iter().rev().take_while(|w| w.end_ms > from_ms).count();
+    let near = &tail[..tail.len().min(2 * over - 1)];
+    let Some(at) = near.iter().rposition(|w| w.plain() == last.plain()) else { return 0 };
+    let again = |w: &&Word| near[..=at].iter().any(|other| other.plain() == w.plain());
+    let twice = before[before.len() - over..].iter().filter(again).count();
+    if twice * 2 >= over { at + 1 } else { 0 }
 }
 
 /// The encoder positions that hold so many samples.
@@ -246,9 +276,40 @@ mod tests {
     #[test]
     fn only_speech_behind_the_last_word_is_gone_on_with() {
         let speech = [0..32_000, 80_000..120_000];
-        assert_eq!(unheard(&speech, 118_000), None);
-        assert_eq!(unheard(&speech, 40_000), Some(80_000 - TAIL_LEAD));
-        assert_eq!(unheard(&speech, 90_000), Some(90_000));
+        let check = |from, expected: Option<(i64, f32)>| {
+            let expected = expected.map(|(from, speechless)| Tail { from, speechless });
+            assert_eq!(unheard(&speech, from), expected, "{from}");
+        };
+        check(118_000, None);
+        check(40_000, Some((80_000 - TAIL_LEAD, SPEECHLESS)));
+        check(90_000, Some((90_000, SPEECHLESS)));
+        // The end of a stretch that has words, and all of one that has just begun.
+        check(104_000, Some((104_000, HARDLY_SPEECHLESS)));
+        assert_eq!(unheard(&[80_000..96_000], 82_000).map(|t| t.speechless), Some(SPEECHLESS));
         assert_eq!(unheard(&[], 0), None);
+    }
+
+    #[test]
+    fn words_that_go_on_behind_their_time_stamp_are_not_heard_twice() {
+        let words = |text: &str, from_ms: i64| -> Vec<Word> {
+            let word = |(i, text): (i64, &str)| {
+                let start_ms = from_ms + i * 300;
+                Word { text: format!(" {text}"), start_ms, end_ms: start_ms + 300, p: 1.0 }
+            };
+            (0..).zip(text.split(' ')).map(word).collect()
+        };
+        // The words before end at 3 s.
+        let check = |before: &str, tail: &str, from_ms: i64, expected| {
+            let before = words(before, 3_000 - 300 * before.split(' ').count() as i64);
+            assert_eq!(known(&before, &words(tail, from_ms), from_ms), expected, "{before:?} {tail}");
+        };
+        check("for your country.", "Country. And so", 2_720, 1);
+        check("an ill-sposed young man.", "and they'll dispose young man. Today", 2_150, 5);
+        check("for your country", "Yeah.", 2_720, 0);
+        // Said again behind the first, and what only ends with the same word.
+        check("no, no,", "no, I", 3_000, 0);
+        check("of the", "art of the book", 2_750, 0);
+        check("than he was", "as ever it was", 2_150, 0);
+        check("", "Yes.", 2_750, 0);
     }
 }

@@ -5,9 +5,10 @@
 //! sounds like them.
 
 use super::alone::FEW;
-use super::guard::{plain, plain_words};
+use super::guard::plain_words;
 use crate::engine::Heard;
 use crate::subtitle::Word;
+use crate::subtitle::cue::plain;
 use std::ops::Range;
 
 /// A run of this many words as they stand in the prompt is doubted.
@@ -46,8 +47,7 @@ pub fn is_listened(heard: &Heard, doubted: &Range<usize>) -> bool {
 
 /// Whether the letters of `doubted` also stand, more or less, in what was heard without the prompt.
 pub fn is_confirmed(doubted: &[Word], bare: &[Word]) -> bool {
-    let letters =
-        |words: &[Word]| words.iter().flat_map(|w| plain(&w.text).chars().collect::<Vec<_>>()).collect();
+    let letters = |words: &[Word]| words.iter().flat_map(|w| w.plain().chars().collect::<Vec<_>>()).collect();
     let (doubted, bare): (Vec<char>, Vec<char>) = (letters(doubted), letters(bare));
     // The least number of letters to change so that it is a part of the other (Sellers).
     let mut row = vec![0usize; bare.len() + 1];

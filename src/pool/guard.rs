@@ -64,7 +64,7 @@ pub fn doubt(heard: &Heard, speech_ms: i64) -> Option<Doubt> {
     if words.is_empty() {
         return None;
     }
-    let plain: Vec<String> = words.iter().map(|w| plain(&w.text)).filter(|w| !w.is_empty()).collect();
+    let plain: Vec<String> = words.iter().map(|w| w.plain()).filter(|w| !w.is_empty()).collect();
     let rate = spaced_rate(words, speech_ms);
     if first_loop(&plain).is_some() || (rate > HURRIED && has_refrain(&plain)) {
         Some(Doubt::Loop)
@@ -114,7 +114,7 @@ pub fn purge(heard: Heard, speech_ms: i64) -> Heard {
         Some(Doubt::Loop) => Heard { words: without_loops(heard.words), ..heard },
         _ => heard,
     };
-    heard.words.retain(|w| !is_drone(&plain(&w.text)));
+    heard.words.retain(|w| !is_drone(&w.plain()));
     heard
 }
 
@@ -123,14 +123,9 @@ fn is_drone(word: &str) -> bool {
     is_hum(word) && word.chars().count() > LONGEST_HUM
 }
 
-/// Letters and digits in lower case.
-pub fn plain(text: &str) -> String {
-    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-/// As [`plain`], of each word.
+/// As [`Word::plain`], of each word.
 pub fn plain_words(words: &[Word]) -> Vec<String> {
-    words.iter().map(|w| plain(&w.text)).collect()
+    words.iter().map(Word::plain).collect()
 }
 
 /// The first loop as (start, length of one round, end).
@@ -176,7 +171,7 @@ fn are_alike(round: &[String], unit: &[String]) -> bool {
 
 /// Keeps one round of each loop.
 fn without_loops(mut words: Vec<Word>) -> Vec<Word> {
-    words.retain(|w| !plain(&w.text).is_empty());
+    words.retain(|w| !w.plain().is_empty());
     loop {
         let texts = plain_words(&words);
         let Some((start, round, end)) = first_loop(&texts) else { return words };
@@ -193,7 +188,7 @@ fn spaced_rate(words: &[Word], speech_ms: i64) -> f32 {
 
 /// Nothing, or nothing but humming.
 pub fn is_humming(words: &[Word]) -> bool {
-    words.iter().map(|w| plain(&w.text)).all(|w| w.is_empty() || is_hum(&w))
+    words.iter().map(|w| w.plain()).all(|w| w.is_empty() || is_hum(&w))
 }
 
 fn is_hum(word: &str) -> bool {
@@ -238,7 +233,7 @@ static STOCK: &[&str] = &[
 
 /// Nothing but one of the phrases that Whisper writes where nobody speaks.
 pub fn is_stock(words: &[Word]) -> bool {
-    let text = words.iter().map(|w| plain(&w.text)).filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ");
+    let text = words.iter().map(|w| w.plain()).filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ");
     STOCK.iter().any(|phrase| *phrase == text || phrase.replace(' ', "") == text.replace(' ', ""))
 }
 

@@ -262,7 +262,7 @@ fn insert(words: &mut Vec<Word>, found: Vec<Word>) {
     let at = words.partition_point(|w| w.start_ms < first.start_ms);
     let near = &words[at.saturating_sub(found.len() + 2)..(at + found.len() + 2).min(words.len())];
     let near = guard::plain_words(near);
-    if found.iter().all(|w| near.contains(&guard::plain(&w.text))) {
+    if found.iter().all(|w| near.contains(&w.plain())) {
         return;
     }
     words.splice(at..at, found);

@@ -271,7 +271,7 @@ fn leaves_out(words: &[Word], of: &[Word]) -> bool {
 /// Whether one of some words is among others.
 fn has_any(words: &[Word], of: &[Word]) -> bool {
     let of = guard::plain_words(of);
-    words.iter().any(|w| of.contains(&guard::plain(&w.text)))
+    words.iter().any(|w| of.contains(&w.plain()))
 }
 
 /// Whether the words of a part, the one of that number, are said, by themselves, in other parts of the window.
@@ -279,7 +279,7 @@ fn theirs(mine: &[Word], again: &[Option<Alone>], number: usize) -> bool {
     let others =
         again.iter().enumerate().filter(|(i, _)| *i != number).filter_map(|(_, alone)| alone.as_ref());
     let believed = others.filter(|alone| alone.believed).flat_map(|alone| &alone.words);
-    let said: Vec<String> = believed.map(|w| guard::plain(&w.text)).collect();
+    let said: Vec<String> = believed.map(|w| w.plain()).collect();
     let mine = guard::plain_words(mine);
     let found = mine.iter().filter(|w| said.contains(w)).count();
     found as f32 >= THEIRS * mine.len() as f32 || said.concat().contains(&mine.concat())

@@ -1,7 +1,6 @@
 //! A window as it was looked at, and its parts: what stands apart in the film, or is in another language than what is beside
 //! it. Knows nothing of threads, queues or models, nor what is to be done about a part.
 
-use super::guard;
 use super::hear::{Spoken, TELLING_MS};
 use crate::audio::PER_MS;
 use crate::audio::windows::Span;
@@ -33,7 +32,7 @@ pub(super) struct Island {
 impl Island {
     /// Letters in a second.
     fn rate(&self) -> f32 {
-        let letters: usize = self.words.iter().map(|w| guard::plain(&w.text).chars().count()).sum();
+        let letters: usize = self.words.iter().map(|w| w.plain().chars().count()).sum();
         letters as f32 * 1000.0 / self.spoken_ms.max(1) as f32
     }
 

@@ -54,10 +54,30 @@ pub fn grades(units: &[Unit], language: Language) -> Vec<Grade> {
             }
             // Where no spaces part words, one parts phrases.
             None if unspaced && language.is_unspaced() => Grade::Comma,
+            None if begins_clause(&units[k - 1], &units[k], language) => match phrase.between(k) {
+                Grade::Tight => Grade::Tight,
+                grade => grade.min(Grade::Comma),
+            },
             None => phrase.between(k),
         }
     };
     (0..units.len()).map(grade).collect()
+}
+
+/// A silence from which on a capital is heard as a beginning.
+const BEGINNING_MS: i64 = 300;
+/// Languages that write nouns with a capital.
+const CAPITAL_NOUNS: [&str; 2] = ["de", "lb"];
+
+/// Whether a unit begins something though no mark stands before it: Whisper leaves out the marks where it is unsure, but not
+/// the capitals ("for you | Ask what you can").
+fn begins_clause(before: &Unit, unit: &Unit, language: Language) -> bool {
+    let first = unit.text.chars().find(|c| c.is_alphanumeric());
+    let is_i = unit.text.strip_prefix('I').is_some_and(|rest| !rest.starts_with(char::is_alphanumeric));
+    unit.start_ms - before.end_ms >= BEGINNING_MS
+        && first.is_some_and(char::is_uppercase)
+        && !is_i
+        && !CAPITAL_NOUNS.contains(&language.whisper_code())
 }
 
 /// The last character that is no closing quote or bracket, with the text up to it.

@@ -16,6 +16,18 @@ pub struct Word {
     pub p: f32,
 }
 
+impl Word {
+    /// What two hearings of it have in common: its letters and digits, in lower case.
+    pub fn plain(&self) -> String {
+        plain(&self.text)
+    }
+}
+
+/// Letters and digits in lower case.
+pub fn plain(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
 /// What stands on the screen at one time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cue {
