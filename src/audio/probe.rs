@@ -111,6 +111,9 @@ struct Format {
     duration: Option<String>,
 }
 
+/// What only names other files, which ffmpeg would read in their place: whoever may send a file may not read all others.
+const LISTS: &[&str] = &["hls", "applehttp", "concat", "dash", "imf", "sdp", "rtsp"];
+
 /// Containers whose head or last page tells the length; of others it is guessed.
 const EXACT: &[&str] = &["matroska", "mov", "flac", "ogg"];
 
@@ -166,6 +169,11 @@ pub fn probe(path: &Path) -> Result<Media, Error> {
     }
     let report: Report = serde_json::from_slice(&output.stdout)
         .map_err(|e| Error::NotMedia { path: path.to_owned(), why: e.to_string() })?;
+    let name = report.format.as_ref().map_or("", |f| f.format_name.as_str());
+    if name.split(',').any(|name| LISTS.contains(&name)) {
+        let why = format!("it is a list of other files ({name}), not a recording: give the recording itself");
+        return Err(Error::NotMedia { path: path.to_owned(), why });
+    }
     let media = read(report);
     if media.tracks.is_empty() {
         return Err(Error::NoAudio(path.to_owned()));
@@ -208,8 +216,25 @@ fn read(report: Report) -> Media {
     media
 }
 
-/// What titles of tracks call a commentary or a description.
-const TALK: &[&str] = &["comment", "kommentar", "descri", "deskri"];
+/// What titles of tracks call a commentary or a description, in lower case; in Japanese, Chinese, Korean and Russian as well.
+const TALK: &[&str] = &[
+    "comment",
+    "coment",
+    "komment",
+    "komentar",
+    "комментар",
+    "コメンタリ",
+    "评论",
+    "評論",
+    "解说",
+    "解說",
+    "코멘터리",
+    "descri",
+    "deskri",
+    "hörfilm",
+    "тифло",
+    "isolated score",
+];
 
 fn track(stream: Stream, index: u32) -> Track {
     let title = stream.tags.title.as_ref().map(|t| t.to_lowercase()).unwrap_or_default();
@@ -223,7 +248,7 @@ fn track(stream: Stream, index: u32) -> Track {
         channels: stream.channels.unwrap_or(0),
         layout: stream.channel_layout,
         default: marks.default != 0,
-        commentary: marked || TALK.iter().any(|word| title.contains(word)),
+        commentary: marked || title == "ad" || TALK.iter().any(|word| title.contains(word)),
         duration_ms: ms(stream.duration.as_ref()),
         end_ms: ms(stream.tags.duration.as_ref()),
     }
@@ -292,7 +317,12 @@ mod tests {
         check(r#""disposition":{"default":1}"#, false);
         check(r#""tags":{"title":"Audiodeskription"}"#, true);
         check(r#""tags":{"TITLE":"Audio Description"}"#, true);
+        for title in ["Comentario del director", "Комментарий режиссёра", "コメンタリー", "评论音轨", "AD"]
+        {
+            check(&format!(r#""tags":{{"title":"{title}"}}"#), true);
+        }
         check(r#""tags":{"title":"Surround 5.1"}"#, false);
+        check(r#""tags":{"title":"Adagio"}"#, false);
     }
 
     #[test]

@@ -24,7 +24,7 @@ const SHORT: i64 = 8;
 const SHORT_SURE: i64 = 4;
 const SURE: f32 = 0.8;
 /// Silence kept around a piece, in samples.
-const PAD: i64 = 300 * PER_MS;
+pub const PAD: i64 = 300 * PER_MS;
 /// A silence up to this length stays whole inside a piece.
 const KEEP: i64 = 1_000 * PER_MS;
 /// From this silence on a window that has some length is closed.
@@ -244,7 +244,8 @@ fn pieces(segments: &[Span], before: i64, after: i64) -> Vec<Span> {
         let floor = if i == 0 { before } else { segments[i - 1].end };
         let ceiling = segments.get(i + 1).map_or(after, |next| next.start);
         // Between two windows the silence is shared, so that no sound is decoded twice.
-        let room_before = if i == 0 { (segment.start - floor) / 2 } else { segment.start - floor };
+        let is_shared = i == 0 && floor > 0;
+        let room_before = (segment.start - floor) / if is_shared { 2 } else { 1 };
         let room_after =
             if i + 1 == segments.len() { (ceiling - segment.end) / 2 } else { ceiling - segment.end };
         let padded =

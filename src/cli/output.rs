@@ -1,6 +1,7 @@
 //! Where `transcribe` puts a subtitle, and in which format. Does not know what it says.
 
 use super::Failure;
+use crate::job::Task;
 use crate::pool::finish;
 use crate::subtitle::{Format, Transcript, cue};
 use std::collections::HashMap;
@@ -148,7 +149,12 @@ pub(super) fn put(
     if let Some(path) = to {
         let found = match silent {
             true => nothing.to_owned(),
-            false => format!("{} in {}", cue::counted(transcript.cues.len()), transcript.spoken),
+            false => match (cue::counted(transcript.cues.len()), transcript.task) {
+                (cues, Task::Transcribe) => format!("{cues} in {}", transcript.spoken),
+                (cues, Task::Translate) => {
+                    format!("{cues} in {}, translated from {}", transcript.language, transcript.spoken)
+                }
+            },
         };
         let place = if replaced { " in place of the one that was there" } else { "" };
         eprintln!("{}: {found}, written to {}{place}", media.display(), path.display());

@@ -54,10 +54,15 @@ pub(super) fn collect(found: &Found, vocabulary: &Vocabulary, samples: &[f32], a
     // Where the segments so far end that were said, and where the text does when no more of it was.
     let (mut said_ms, mut ends_ms) = (None, Some(end_ms));
     for (places, span_ms) in segments {
-        let tokens: Vec<Decoded<'_>> = text[places.clone()].iter().map(|c| decoded(c, vocabulary)).collect();
-        let (own, rest) = times.split_at(tokens.len());
+        let mut tokens: Vec<Decoded<'_>> =
+            text[places.clone()].iter().map(|c| decoded(c, vocabulary)).collect();
+        let (mut own, rest) = times.split_at(tokens.len());
         times = rest;
         if is_aligned {
+            if rest.is_empty() && is_over(end_ms) {
+                tokens.truncate(said_in_time(&tokens, own, ask.language));
+                own = &own[..tokens.len()];
+            }
             let listened = found.traces[places].iter().zip(own).map(|(trace, time)| trace.over(time));
             let listened = Listened::of(&tokens, listened);
             // What was not listened to was not said: it came again, or was made up. What follows is gone over again.
@@ -80,6 +85,9 @@ const SQUEEZED_UNSPACED: i64 = 14;
 /// Fewer letters may stand where they have no time: the end of a word that the sound breaks off in.
 const LETTERS: i64 = 6;
 
+/// Words at the end of the sound without time from which on nobody says them.
+const WORDS_WITHOUT_TIME: usize = 3;
+
 /// Whether a segment has so little time that nobody said it: its place on the way through the sound is where none was left.
 fn is_squeezed(tokens: &[Decoded<'_>], times: &[Range<i64>], language: Language) -> bool {
     let text: Vec<u8> = tokens.iter().flat_map(|t| t.said.text).copied().collect();
@@ -87,6 +95,17 @@ fn is_squeezed(tokens: &[Decoded<'_>], times: &[Range<i64>], language: Language)
     let ms: i64 = times.iter().map(|t| t.end - t.start).sum();
     let most = if language.is_unspaced() { SQUEEZED_UNSPACED } else { SQUEEZED };
     letters >= LETTERS && letters * 1_000 > ms * most
+}
+
+/// How many of the last segment's tokens the sound has time for. Where it breaks off, Whisper may go on without it ("from
+/// wood, wood, wood, and wood,"); a word or two may be the end of one.
+fn said_in_time(tokens: &[Decoded<'_>], times: &[Range<i64>], language: Language) -> usize {
+    let with_time = times.iter().rposition(|t| t.end - t.start > FRAME_MS).map_or(0, |at| at + 1);
+    let begins = |at: &usize| tokens[*at].said.text.starts_with(b" ") || language.is_unspaced();
+    let word = (with_time..tokens.len()).find(begins).unwrap_or(tokens.len());
+    let words = (word..tokens.len()).filter(begins).count();
+    let goes_on = words >= WORDS_WITHOUT_TIME && is_squeezed(&tokens[word..], &times[word..], language);
+    if goes_on { word } else { tokens.len() }
 }
 
 /// Where the segments between the time stamps stand in a text, each with its stamps; what has no last one ends at `end_ms`.
@@ -134,5 +153,22 @@ mod tests {
         check(&[" Bible"], 20, "en", false);
         check(&["電", "球", "が", "止", "ま", "って"], 40, "ja", true);
         check(&["電", "球", "が", "止", "ま", "って"], 120, "ja", false);
+    }
+
+    #[test]
+    fn where_the_sound_breaks_off_nobody_says_more() {
+        let check = |texts: &[&str], with_time: usize, expected: usize| {
+            let tokens: Vec<Decoded<'_>> = texts.iter().map(|text| Decoded::sure(text)).collect();
+            let each_ms = |i: i64| if i < with_time as i64 { 200 } else { FRAME_MS };
+            let times: Vec<Range<i64>> =
+                (0..texts.len() as i64).map(|i| i * 200..i * 200 + each_ms(i)).collect();
+            assert_eq!(said_in_time(&tokens, &times, Language::ENGLISH), expected, "{texts:?}");
+        };
+        let line = &[" from", " wood", ",", " wood", ",", " wood", ",", " and", " wood", ","];
+        check(line, 2, 3);
+        check(line, line.len(), line.len());
+        // Two words that the sound breaks off in, and the rest of one.
+        check(&[" printed", " from", " wood", " blocks"], 2, 4);
+        check(&[" in", " to", "geth", "er", "ness"], 1, 5);
     }
 }

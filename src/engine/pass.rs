@@ -285,7 +285,8 @@ mod tests {
         check(90_000, Some((90_000, SPEECHLESS)));
         // The end of a stretch that has words, and all of one that has just begun.
         check(104_000, Some((104_000, HARDLY_SPEECHLESS)));
-        assert_eq!(unheard(&[80_000..96_000], 82_000).map(|t| t.speechless), Some(SPEECHLESS));
+        let begun = 80_000..96_000;
+        assert_eq!(unheard(std::slice::from_ref(&begun), 82_000).map(|t| t.speechless), Some(SPEECHLESS));
         assert_eq!(unheard(&[], 0), None);
     }
 

@@ -15,6 +15,10 @@ const FASTEST: f32 = 7.5;
 const LOOP_WORDS: usize = 5;
 const LOOP_TIMES: usize = 4;
 const LOOP_TIMES_ALONE: usize = 7;
+/// But rounds with so much silence between them, whose words come at the same times but for this (and an eighth of the time
+/// since their first), are a sentence that somebody says again: a loop has the times of what is said in its place.
+const APART_MS: i64 = 300;
+const OFF_MS: i64 = 250;
 /// With others in between a run of so many words, so often, is a loop where it is a third of them and they come faster
 /// than most people speak, in words a second: who repeats himself takes his time.
 const REFRAIN_WORDS: usize = 3;
@@ -64,9 +68,10 @@ pub fn doubt(heard: &Heard, speech_ms: i64) -> Option<Doubt> {
     if words.is_empty() {
         return None;
     }
-    let plain: Vec<String> = words.iter().map(|w| w.plain()).filter(|w| !w.is_empty()).collect();
+    let lettered: Vec<Word> = words.iter().filter(|w| !w.plain().is_empty()).cloned().collect();
+    let plain = plain_words(&lettered);
     let rate = spaced_rate(words, speech_ms);
-    if first_loop(&plain).is_some() || (rate > HURRIED && has_refrain(&plain)) {
+    if first_loop(&lettered).is_some() || (rate > HURRIED && has_refrain(&plain)) {
         Some(Doubt::Loop)
     } else if plain.iter().all(|w| is_hum(w)) {
         Some(Doubt::Hum)
@@ -129,22 +134,41 @@ pub fn plain_words(words: &[Word]) -> Vec<String> {
 }
 
 /// The first loop as (start, length of one round, end).
-fn first_loop(words: &[String]) -> Option<(usize, usize, usize)> {
+fn first_loop(spoken: &[Word]) -> Option<(usize, usize, usize)> {
+    let words = &plain_words(spoken)[..];
     for start in 0..words.len() {
         for round in 1..=(words.len() - start) / 2 {
-            let unit = &words[start..start + round];
-            let times = words[start..].chunks(round).take_while(|c| are_alike(c, unit)).count();
+            let times = |from: usize| {
+                let unit = &words[from..from + round];
+                words[from..].chunks(round).take_while(|c| are_alike(c, unit)).count()
+            };
             let least = match round {
                 1 => LOOP_TIMES_ALONE,
                 r if r < LOOP_WORDS => LOOP_TIMES,
                 _ => 2,
             };
-            if times >= least {
-                return Some((start, round, start + times * round));
+            // With a word that may be another, what is said again seems to begin before or behind its first, too.
+            let is_said_again = |from: usize| {
+                times(from) >= least && is_said_again(&spoken[from..from + times(from) * round], round)
+            };
+            let around = (start + 1).saturating_sub(round)..=(start + round - 1).min(words.len() - 2 * round);
+            if times(start) >= least && !around.into_iter().any(is_said_again) {
+                return Some((start, round, start + times(start) * round));
             }
         }
     }
     None
+}
+
+/// Whether somebody says all these rounds, one after the other.
+fn is_said_again(words: &[Word], round: usize) -> bool {
+    words.iter().zip(&words[round..]).enumerate().all(|(i, (word, again))| {
+        let (first, first_again) = (i / round * round, (i / round + 1) * round);
+        let since = word.start_ms - words[first].start_ms;
+        let since_again = again.start_ms - words[first_again].start_ms;
+        words[first_again].start_ms - words[first_again - 1].end_ms >= APART_MS
+            && (since - since_again).abs() <= OFF_MS + since / 8
+    })
 }
 
 /// Whether one run of words makes up a third of them, with others in between.
@@ -173,8 +197,7 @@ fn are_alike(round: &[String], unit: &[String]) -> bool {
 fn without_loops(mut words: Vec<Word>) -> Vec<Word> {
     words.retain(|w| !w.plain().is_empty());
     loop {
-        let texts = plain_words(&words);
-        let Some((start, round, end)) = first_loop(&texts) else { return words };
+        let Some((start, round, end)) = first_loop(&words) else { return words };
         words.drain(start + round..end);
     }
 }
@@ -287,6 +310,30 @@ mod tests {
         check("Sous-titres réalisés par la communauté d'Amara.org", -0.3, Some(Doubt::Stock));
         check("a b c d e f g h i j k l m n o p q r s t u v w x", -0.1, Some(Doubt::Crowded));
         check("something else", -0.5, Some(Doubt::Unsure));
+    }
+
+    #[test]
+    fn a_sentence_that_somebody_says_again_is_no_loop() {
+        let check = |pause_ms: i64, slower_ms: i64, expected| {
+            let texts = ["He", "was", "not", "an", "idle", "man."];
+            let word = |(i, text): (i64, &&str)| {
+                let (round, at) = (i / 6, i % 6);
+                let start_ms = round * (1_800 + pause_ms) + at * (300 + round * slower_ms);
+                Word { text: format!(" {text}"), start_ms, end_ms: start_ms + 300, p: 0.9 }
+            };
+            let mut words: Vec<Word> = (0..).zip(texts.iter().chain(&texts)).map(word).collect();
+            // The sentence before ends as this one does, so that it may seem to begin a word earlier.
+            words.insert(0, Word { text: " man.".to_owned(), start_ms: -1_000, end_ms: -700, p: 0.9 });
+            words.push(Word { text: " Had".to_owned(), start_ms: 9_000, end_ms: 9_300, p: 0.9 });
+            let twice = Heard { words, no_speech: None, avg_logprob: -0.1, listened: None };
+            assert_eq!(doubt(&twice, 6_000), expected, "{pause_ms} {slower_ms}");
+            let left = if expected.is_none() { 14 } else { 8 };
+            assert_eq!(purge(twice, 6_000).words.len(), left);
+        };
+        check(500, 0, None);
+        check(500, 60, None);
+        check(100, 0, Some(Doubt::Loop));
+        check(500, 150, Some(Doubt::Loop));
     }
 
     #[test]

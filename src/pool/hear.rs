@@ -30,6 +30,8 @@ const MISSED_BESIDE_MS: i64 = 1_100;
 const BREATH_MS: i64 = 550;
 /// Of a sound that is shorter the encoder sees little of what it was trained with: 10 s.
 const SHORT: usize = 160_000;
+/// Nobody says a letter in less.
+const LETTER_LEAST_MS: i64 = 25;
 /// Stretches a window that are tried, those nearest to words first: further off it is mostly a noise that comes again.
 const STRETCHES: usize = 3;
 /// From this mean log probability on a first look is good enough; below it more beams often know a name better.
@@ -142,7 +144,7 @@ pub fn hear(
         left.retain(|other| *other != stretch);
         let found = alone::hear(session, sound, &stretch, &careful, stop)?;
         if found.believed || was_said(&found.words, &other) {
-            insert(&mut heard.words, found.words);
+            insert(&mut heard.words, found.words, &speech);
         } else {
             // Of a noise and the speech behind it as one nothing may be believed.
             let inside = |s: &Range<i64>| stretch.start <= s.start && s.end <= stretch.end && *s != stretch;
@@ -159,7 +161,7 @@ pub fn hear(
     let wordless = missed(&heard.words, &speech);
     let outer = window.map.outer();
     let stretch = Stretch {
-        start_ms: outer.start / PER_MS,
+        start_ms: (outer.start / PER_MS).max(0),
         end_ms: outer.end / PER_MS,
         speech_ms,
         wordless_ms: wordless.iter().map(|s| (s.end - s.start) / PER_MS).sum(),
@@ -256,16 +258,23 @@ fn nearest(stretches: &[Range<i64>], words: &[Word]) -> Option<Range<i64>> {
     stretches.iter().min_by_key(apart).cloned()
 }
 
-/// Puts found words in their place, unless their neighbours say the same: then only the times were off.
-fn insert(words: &mut Vec<Word>, found: Vec<Word>) {
-    let Some(first) = found.first() else { return };
+/// Puts found words in their place, unless their neighbours say the same: then only the times were off. But a neighbour that
+/// is said where it stands, in speech of its own and in the time that it takes, is what somebody says again.
+fn insert(words: &mut Vec<Word>, found: Vec<Word>, speech: &[Range<i64>]) {
+    let (Some(first), Some(last)) = (found.first(), found.last()) else { return };
     let at = words.partition_point(|w| w.start_ms < first.start_ms);
     let near = &words[at.saturating_sub(found.len() + 2)..(at + found.len() + 2).min(words.len())];
-    let near = guard::plain_words(near);
-    if found.iter().all(|w| near.contains(&w.plain())) {
-        return;
+    let same = |w: &&Word| near.iter().find(|other| other.plain() == w.plain());
+    let same: Vec<&Word> = found.iter().filter_map(|w| same(&w)).collect();
+    let is_said = |w: &&&Word| {
+        let middle = (w.start_ms + w.end_ms) / 2;
+        let is_apart = w.end_ms + BREATH_MS / 2 < first.start_ms || w.start_ms - BREATH_MS / 2 > last.end_ms;
+        let takes = w.plain().chars().count() as i64 * LETTER_LEAST_MS;
+        is_apart && w.end_ms - w.start_ms >= takes && speech.iter().any(|s| s.contains(&(middle * PER_MS)))
+    };
+    if same.len() < found.len() || same.iter().filter(is_said).count() * 3 > same.len() * 2 {
+        words.splice(at..at, found);
     }
-    words.splice(at..at, found);
 }
 
 #[cfg(test)]
@@ -335,11 +344,20 @@ mod tests {
     #[test]
     fn words_found_stand_between_their_neighbours_but_not_twice() {
         let mut words = vec![word("one", 0, 300), word("four", 2_000, 2_300)];
-        insert(&mut words, vec![word("two", 700, 900), word("three", 900, 1_200)]);
+        let speech = [0..1_200 * PER_MS, 1_500 * PER_MS..2_300 * PER_MS, 3_000 * PER_MS..3_500 * PER_MS];
+        insert(&mut words, vec![word("two", 700, 900), word("three", 900, 1_200)], &speech);
         let texts: Vec<&str> = words.iter().map(|w| w.text.trim()).collect();
         assert_eq!(texts, ["one", "two", "three", "four"]);
-        insert(&mut words, vec![word("Four.", 1_500, 1_900)]);
+        insert(&mut words, vec![word("Four.", 1_500, 1_900)], &speech);
         assert_eq!(words.len(), 4);
+        // Said again, with the first in speech of its own; that has no time, or stands in silence.
+        insert(&mut words, vec![word("Four.", 3_000, 3_400)], &speech);
+        assert_eq!(words.len(), 5);
+        for (start_ms, end_ms) in [(2_000, 2_050), (2_400, 2_700)] {
+            let mut words = vec![word("one", 0, 300), word("four", start_ms, end_ms)];
+            insert(&mut words, vec![word("Four.", 3_000, 3_400)], &speech);
+            assert_eq!(words.len(), 2, "{start_ms}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! From a source to windows: decode, listen, cut. Knows nothing of who decodes the words. Holds a bounded stretch of sound.
 
-use crate::audio::windows::{Cut, Cutter, FRAME, LONGEST, Span, TimeMap};
+use crate::audio::windows::{Cut, Cutter, FRAME, LONGEST, PAD, Span, TimeMap};
 use crate::audio::{self, Damage, Kept, Opened, PER_MS, Pcm, onset, silences};
 use crate::engine::{self, voice::Voice};
 use std::collections::VecDeque;
@@ -170,8 +170,15 @@ impl Reader {
         self.first = needed;
     }
 
-    fn window(&mut self, cut: Cut) -> Window {
+    fn window(&mut self, mut cut: Cut) -> Window {
         let mut samples = Vec::with_capacity(LONGEST as usize);
+        // Whisper mishears a first word without silence before it: where the file has none, some is put there.
+        if let (Some(first), Some(speech)) = (cut.pieces.first_mut(), cut.speech.first())
+            && first.start == 0
+        {
+            first.start = (speech.start - PAD).min(0);
+            samples.resize(-first.start as usize, 0.0);
+        }
         for piece in &cut.pieces {
             let from = (piece.start - self.first).max(0) as usize;
             let to = ((piece.end - self.first).max(0) as usize).min(self.held.count());
@@ -187,7 +194,8 @@ impl Reader {
 
 /// Stretches of speech with their starts where the sound begins.
 fn refined(samples: &[f32], map: &TimeMap, speech: Vec<Span>) -> Vec<Span> {
-    let mut behind = 0;
+    // Silence before the file's beginning is none of its own.
+    let mut behind = (-map.outer().start).max(0);
     let refine = |span: Span| {
         // Inside its piece a stretch is one stretch of the window too, and starts are moved by as much.
         let Some(inside) = map.to_window(&[span]).into_iter().next() else { return span };

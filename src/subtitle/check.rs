@@ -3,7 +3,7 @@
 use super::layout::characters;
 use super::profile::Name;
 use super::scripts::{columns, is_unspaced, never_starts};
-use super::{Cue, Profile};
+use super::{Cue, Profile, manner};
 use crate::language::Language;
 use serde::{Deserialize, Serialize};
 
@@ -94,9 +94,11 @@ pub fn report(cues: &[Cue], language: Language, profile: &Profile) -> Report {
     let mut report = Report::new(cues.len(), profile);
     for (k, cue) in cues.iter().enumerate() {
         let next = cues.get(k + 1);
-        lines(&mut report, (k, cue), language, profile);
+        let own = manner::of_cue(&cue.lines.join(" "), language);
+        let columns = profile.columns(own).min(profile.columns(language));
+        lines(&mut report, (k, cue), own, columns, profile);
         times(&mut report, (k, cue), next, profile);
-        speech(&mut report, (k, cue), language, profile);
+        speech(&mut report, (k, cue), own, profile);
         if let Some(next) = next {
             pair(&mut report, (k + 1, cue, next), profile);
         }
@@ -104,8 +106,8 @@ pub fn report(cues: &[Cue], language: Language, profile: &Profile) -> Report {
     report
 }
 
-fn lines(report: &mut Report, at: (usize, &Cue), language: Language, profile: &Profile) {
-    let (lines, max) = (&at.1.lines, profile.columns(language));
+fn lines(report: &mut Report, at: (usize, &Cue), language: Language, max: usize, profile: &Profile) {
+    let lines = &at.1.lines;
     let empty = lines.is_empty() || lines.iter().any(|l| l.trim().is_empty());
     report.count("text", at, empty.then(|| "an empty line".to_string()));
     let many = lines.len() > profile.max_lines.clamp(1, 2);

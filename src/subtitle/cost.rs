@@ -262,7 +262,7 @@ impl<'a> Costs<'a> {
     }
 
     /// Whole at both ends: a sentence, or what silence cuts off.
-    fn is_whole(&self, i: usize, j: usize) -> bool {
+    pub fn is_whole(&self, i: usize, j: usize) -> bool {
         let edge = |k: usize| {
             k == 0
                 || k == self.units.len()

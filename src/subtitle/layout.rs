@@ -6,11 +6,13 @@
 use super::cost::Costs;
 use super::timing::{Spoken, times};
 use super::units::{Unit, units};
-use super::{Cue, Profile, Regroup, Word, regroup};
+use super::{Cue, Profile, Regroup, Word, manner, regroup};
 use crate::language::Language;
 
-/// What a cue costs that only repeats the one before it: more than any other fault.
+/// What a cue costs that only repeats the one before it, unless both are sentences: more than any other fault.
 const REPEATED: f64 = 400.0;
+/// A sentence that somebody says again has so many units; shorter ones are shown together.
+const SENTENCE: usize = 3;
 
 /// The cues of a text, all hard limits kept.
 pub fn cues(words: &[Word], language: Language, profile: &Profile) -> Vec<Cue> {
@@ -41,33 +43,56 @@ fn lay_out(
     regroup: Option<&Regroup>,
     until_ms: Option<i64>,
 ) -> Vec<Cue> {
+    let runs = manner::runs(words, language);
+    let mut laid: Vec<Laid> = Vec::new();
+    for (k, (own, run)) in runs.iter().enumerate() {
+        // What is wider than the film's lines is too wide for them.
+        let columns = (own != &language).then(|| profile.columns(*own).min(profile.columns(language)));
+        let profile = &Profile { columns: columns.or(profile.columns), ..profile.clone() };
+        let until_ms = match runs.get(k + 1) {
+            Some((_, next)) => Some(words[next.start].start_ms - profile.gap_ms),
+            None => until_ms,
+        };
+        laid.extend(lay_out_run(&words[run.clone()], *own, profile, regroup, until_ms));
+    }
+    let spoken: Vec<Spoken> = laid.iter().map(|l| l.spoken).collect();
+    let times = times(&spoken, profile, until_ms);
+    let cue = |(Laid { lines, words, .. }, (start_ms, end_ms))| Cue { start_ms, end_ms, lines, words };
+    laid.into_iter().zip(times).map(cue).collect()
+}
+
+/// A cue before its times are settled.
+struct Laid {
+    lines: Vec<String>,
+    spoken: Spoken,
+    words: Vec<Word>,
+}
+
+fn lay_out_run(
+    words: &[Word],
+    language: Language,
+    profile: &Profile,
+    regroup: Option<&Regroup>,
+    until_ms: Option<i64>,
+) -> Vec<Laid> {
     let mut units: Vec<Unit> = units(words, language, profile);
     if units.is_empty() {
         return Vec::new();
     }
     let seams = regroup.map(|r| regroup::seams(&mut units, language, profile.pause_ms, r));
     let costs = Costs::new(&units, language, profile, seams, until_ms);
-    let spans = cheapest(&costs);
     let cps = profile.chars_per_second(language);
-    let lines: Vec<Vec<String>> = spans.iter().map(|(i, j)| lines(&costs, *i, *j)).collect();
-    let spoken: Vec<Spoken> = spans
-        .iter()
-        .zip(&lines)
-        .map(|((i, j), lines)| Spoken {
-            start_ms: units[*i].start_ms,
-            end_ms: units[*j - 1].end_ms,
+    let laid = |(i, j): (usize, usize)| {
+        let lines = lines(&costs, i, j);
+        let spoken = Spoken {
+            start_ms: units[i].start_ms,
+            end_ms: units[j - 1].end_ms,
             // One more, so that whoever measures in seconds finds it no faster either.
-            reading_ms: (characters(lines) as f64 * 1000.0 / cps).ceil() as i64 + 1,
-        })
-        .collect();
-    let times = times(&spoken, profile, until_ms);
-    let of = |i: usize, j: usize| units[i..j].iter().flat_map(|u| u.words.iter().cloned()).collect();
-    spans
-        .iter()
-        .zip(lines)
-        .zip(times)
-        .map(|(((i, j), lines), (start_ms, end_ms))| Cue { start_ms, end_ms, lines, words: of(*i, *j) })
-        .collect()
+            reading_ms: (characters(&lines) as f64 * 1000.0 / cps).ceil() as i64 + 1,
+        };
+        Laid { lines, spoken, words: units[i..j].iter().flat_map(|u| u.words.iter().cloned()).collect() }
+    };
+    cheapest(&costs).into_iter().map(laid).collect()
 }
 
 /// Characters to read, with one for the line break.
@@ -99,11 +124,7 @@ fn cheapest(costs: &Costs) -> Vec<(usize, usize)> {
             let Some(cue) = costs.cue(i, j) else { continue };
             let Some((rank, before)) = (0..ways[i].len())
                 .map(|r| {
-                    (
-                        r,
-                        ways[i][r].cost
-                            + if repeats(costs.units, ways[i][r].from, i, j) { REPEATED } else { 0.0 },
-                    )
+                    (r, ways[i][r].cost + if repeats(costs, ways[i][r].from, i, j) { REPEATED } else { 0.0 })
                 })
                 .min_by(|a, b| a.1.total_cmp(&b.1))
             else {
@@ -131,9 +152,13 @@ fn cheapest(costs: &Costs) -> Vec<(usize, usize)> {
     spans
 }
 
-/// Whether the cue `i..j` says the same as `h..i` before it.
-fn repeats(units: &[Unit], h: usize, i: usize, j: usize) -> bool {
-    h < i && i - h == j - i && units[h..i].iter().zip(&units[i..j]).all(|(a, b)| a.text == b.text)
+/// Whether the cue `i..j` says the same as `h..i` before it, without being a sentence that is said again.
+fn repeats(costs: &Costs, h: usize, i: usize, j: usize) -> bool {
+    let same = |(a, b): (&Unit, &Unit)| a.text == b.text;
+    h < i
+        && i - h == j - i
+        && costs.units[h..i].iter().zip(&costs.units[i..j]).all(same)
+        && !(i - h >= SENTENCE && costs.is_whole(h, i) && costs.is_whole(i, j))
 }
 
 fn lines(costs: &Costs, i: usize, j: usize) -> Vec<String> {

@@ -12,6 +12,7 @@ pub mod formats;
 mod highlight;
 pub mod layout;
 pub mod lrc;
+mod manner;
 mod phrases;
 pub mod profile;
 pub mod quality;
