@@ -196,6 +196,21 @@ fn half_a_file_gives_half_a_subtitle_and_says_so() {
 }
 
 #[test]
+fn a_line_that_is_said_twice_is_written_twice() {
+    let Some(home) = speech::home() else { return };
+    let twice = "[0:a]apad=pad_dur=0.8,asplit[a][b];[a][b]concat=n=2:v=0:a=1";
+    let path = home.path("library/twice.wav");
+    ffmpeg(&clip("en_thanks").path, &["-filter_complex", twice], &path);
+    let (srt, told) = transcribe(&home, &["--language", "en", "--report", "library/twice.wav"]);
+    assert_eq!(
+        said(&srt).to_lowercase().matches("thank you for trying out the asterisk").count(),
+        2,
+        "{srt}"
+    );
+    assert!(!told.contains("speech has no words") && !told.contains("loop"), "{told}");
+}
+
+#[test]
 fn damage_in_the_middle_costs_points_and_is_told() {
     let Some(home) = speech::home() else { return };
     let film = home.path("library/film.mkv");
@@ -215,6 +230,15 @@ fn damage_in_the_middle_costs_points_and_is_told() {
     std::fs::write(&film, whole).unwrap();
     let (_, told) = transcribe(&home, &["--language", "en", "--report", "library/film.mkv"]);
     assert!(!told.contains("warning") && !told.contains("damaged"), "{told}");
+    // Of MP3 the length is guessed, and what is damaged leaves no hole.
+    let song = home.path("library/song.mp3");
+    ffmpeg(&clip("en_demo").path, &["-af", "apad=pad_dur=20", "-b:a", "64k"], &song);
+    let mut bytes = std::fs::read(&song).unwrap();
+    let middle = bytes.len() / 3..bytes.len() / 2;
+    bytes[middle].fill(0x55);
+    std::fs::write(&song, bytes).unwrap();
+    let (_, told) = transcribe(&home, &["--language", "en", "--report", "library/song.mp3"]);
+    assert!(told.contains("song.mp3: warning: the sound ends after "), "{told}");
 }
 
 #[test]

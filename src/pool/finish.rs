@@ -86,7 +86,9 @@ pub fn complain(open: &Open, read_ms: i64, quality: &mut Quality) {
     let (job, promised_ms) = (&open.job, open.promised_ms.load(Ordering::Relaxed));
     let damage = open.damage.get().map_or(&[][..], Vec::as_slice);
     quality.damaged(damage.iter().map(stretch_of).collect(), lost_ms(damage), read_ms);
-    quality.cut_off(read_ms, promised_ms);
+    // Other containers guess at their length; but what is missing of a damaged sound went with what is damaged.
+    let guessed_ms = if damage.is_empty() { 0 } else { open.duration_ms.load(Ordering::Relaxed) };
+    quality.cut_off(read_ms, if promised_ms == 0 { guessed_ms } else { promised_ms });
     for warning in &quality.warnings {
         log::warn!("job {} ({}): {warning}", job.id, job.file_name);
     }

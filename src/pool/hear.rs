@@ -264,15 +264,15 @@ fn insert(words: &mut Vec<Word>, found: Vec<Word>, speech: &[Range<i64>]) {
     let (Some(first), Some(last)) = (found.first(), found.last()) else { return };
     let at = words.partition_point(|w| w.start_ms < first.start_ms);
     let near = &words[at.saturating_sub(found.len() + 2)..(at + found.len() + 2).min(words.len())];
-    let same = |w: &&Word| near.iter().find(|other| other.plain() == w.plain());
-    let same: Vec<&Word> = found.iter().filter_map(|w| same(&w)).collect();
+    let known = |w: &Word| near.iter().find(|other| other.plain() == w.plain());
+    let known: Vec<&Word> = found.iter().filter_map(known).collect();
     let is_said = |w: &&&Word| {
         let middle = (w.start_ms + w.end_ms) / 2;
         let is_apart = w.end_ms + BREATH_MS / 2 < first.start_ms || w.start_ms - BREATH_MS / 2 > last.end_ms;
         let takes = w.plain().chars().count() as i64 * LETTER_LEAST_MS;
         is_apart && w.end_ms - w.start_ms >= takes && speech.iter().any(|s| s.contains(&(middle * PER_MS)))
     };
-    if same.len() < found.len() || same.iter().filter(is_said).count() * 3 > same.len() * 2 {
+    if known.len() < found.len() || known.iter().filter(is_said).count() * 3 > known.len() * 2 {
         words.splice(at..at, found);
     }
 }

@@ -63,7 +63,24 @@ pub fn place(words: Vec<Word>, map: &TimeMap, speech: &[Span], language: Languag
     carry_back(&mut placed, &speech);
     carry_over(&mut placed, &speech, language);
     draw_back(&mut placed, &speech);
+    part(&mut placed);
     placed
+}
+
+/// Words that begin at one moment, at an edge of speech, share the time up to the end of the last of them.
+fn part(words: &mut [Word]) {
+    let mut from = 0;
+    while from < words.len() {
+        let start = words[from].start_ms;
+        let to = words.partition_point(|w| w.start_ms < start + LEAST_MS).max(from + 1);
+        if to > from + 1 {
+            let least = start + LEAST_MS * (to - from) as i64;
+            let next = words.get(to).map_or(i64::MAX, |w| w.start_ms);
+            let end = words[to - 1].end_ms.max(least).min(next);
+            share_out(&mut words[from..to], start, end);
+        }
+        from = to;
+    }
 }
 
 /// A word's times moved to where speech is. `begins`: it is the first of a sentence, so that in silence it belongs

@@ -169,11 +169,21 @@ fn words_behind_all_speech_are_drawn_back_into_what_has_none() {
 }
 
 #[test]
+fn words_that_begin_at_one_edge_share_their_time() {
+    check(
+        &[(0, 100), (150, 440), (500, 700)],
+        &[(0, 2_000)],
+        &[(240, 1_000)],
+        &[(240, 340), (340, 440), (500, 700)],
+    );
+}
+
+#[test]
 fn words_never_go_back_or_overlap() {
     check(
         &[(500, 900), (400, 450), (450, 450)],
         &[(0, 2_000)],
         &[(0, 2_000)],
-        &[(500, 520), (500, 520), (500, 520)],
+        &[(500, 520), (520, 540), (540, 560)],
     );
 }
