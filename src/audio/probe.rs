@@ -111,6 +111,13 @@ struct Format {
     duration: Option<String>,
 }
 
+impl Format {
+    /// Whether ffmpeg calls it by one of these names; it may have several.
+    fn is_one(&self, of: &[&str]) -> bool {
+        self.format_name.split(',').any(|name| of.contains(&name))
+    }
+}
+
 /// What only names other files, which ffmpeg would read in their place: whoever may send a file may not read all others.
 const LISTS: &[&str] = &["hls", "applehttp", "concat", "dash", "imf", "sdp", "rtsp"];
 
@@ -169,8 +176,8 @@ pub fn probe(path: &Path) -> Result<Media, Error> {
     }
     let report: Report = serde_json::from_slice(&output.stdout)
         .map_err(|e| Error::NotMedia { path: path.to_owned(), why: e.to_string() })?;
-    let name = report.format.as_ref().map_or("", |f| f.format_name.as_str());
-    if name.split(',').any(|name| LISTS.contains(&name)) {
+    if let Some(list) = report.format.as_ref().filter(|f| f.is_one(LISTS)) {
+        let name = &list.format_name;
         let why = format!("it is a list of other files ({name}), not a recording: give the recording itself");
         return Err(Error::NotMedia { path: path.to_owned(), why });
     }
@@ -193,8 +200,7 @@ fn ms(text: Option<&String>) -> Option<i64> {
 fn read(report: Report) -> Media {
     let format = report.format.as_ref();
     let begins_ms = format.and_then(|f| ms(f.start_time.as_ref())).unwrap_or(0);
-    let is_one =
-        |of: &[&str]| format.is_some_and(|f| f.format_name.split(',').any(|name| of.contains(&name)));
+    let is_one = |of: &[&str]| format.is_some_and(|f| f.is_one(of));
     let (exact, tells_ends) = (is_one(EXACT), is_one(&["matroska"]));
     let mut media = Media { tracks: Vec::new(), duration_ms: 0, is_video: false, begins_ms, exact };
     for stream in report.streams {

@@ -71,7 +71,7 @@ pub fn doubt(heard: &Heard, speech_ms: i64) -> Option<Doubt> {
     let lettered: Vec<Word> = words.iter().filter(|w| !w.plain().is_empty()).cloned().collect();
     let plain = plain_words(&lettered);
     let rate = spaced_rate(words, speech_ms);
-    if first_loop(&lettered).is_some() || (rate > HURRIED && has_refrain(&plain)) {
+    if first_loop(&lettered, &plain).is_some() || (rate > HURRIED && has_refrain(&plain)) {
         Some(Doubt::Loop)
     } else if plain.iter().all(|w| is_hum(w)) {
         Some(Doubt::Hum)
@@ -133,9 +133,8 @@ pub fn plain_words(words: &[Word]) -> Vec<String> {
     words.iter().map(Word::plain).collect()
 }
 
-/// The first loop as (start, length of one round, end).
-fn first_loop(spoken: &[Word]) -> Option<(usize, usize, usize)> {
-    let words = &plain_words(spoken)[..];
+/// The first loop of what was spoken, in `words` the same plainly, as (start, length of one round, end).
+fn first_loop(spoken: &[Word], words: &[String]) -> Option<(usize, usize, usize)> {
     for start in 0..words.len() {
         for round in 1..=(words.len() - start) / 2 {
             let times = |from: usize| {
@@ -148,11 +147,11 @@ fn first_loop(spoken: &[Word]) -> Option<(usize, usize, usize)> {
                 _ => 2,
             };
             // With a word that may be another, what is said again seems to begin before or behind its first, too.
-            let is_said_again = |from: usize| {
+            let is_no_loop = |from: usize| {
                 times(from) >= least && is_said_again(&spoken[from..from + times(from) * round], round)
             };
             let around = (start + 1).saturating_sub(round)..=(start + round - 1).min(words.len() - 2 * round);
-            if times(start) >= least && !around.into_iter().any(is_said_again) {
+            if times(start) >= least && !around.into_iter().any(is_no_loop) {
                 return Some((start, round, start + times(start) * round));
             }
         }
@@ -197,7 +196,7 @@ fn are_alike(round: &[String], unit: &[String]) -> bool {
 fn without_loops(mut words: Vec<Word>) -> Vec<Word> {
     words.retain(|w| !w.plain().is_empty());
     loop {
-        let Some((start, round, end)) = first_loop(&words) else { return words };
+        let Some((start, round, end)) = first_loop(&words, &plain_words(&words)) else { return words };
         words.drain(start + round..end);
     }
 }

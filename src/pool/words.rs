@@ -3,7 +3,7 @@
 use crate::audio::PER_MS;
 use crate::audio::windows::{Span, TimeMap};
 use crate::language::Language;
-use crate::subtitle::{SmallWords, Word, is_abbreviation};
+use crate::subtitle::{SmallWords, Word, is_abbreviation, is_raised};
 
 /// A word keeps at least this length.
 const LEAST_MS: i64 = 20;
@@ -224,10 +224,8 @@ fn carry_over(words: &mut [Word], speech: &[(i64, i64)], language: Language) {
 
 /// A small word with a capital: in the midst of a sentence it has none. Not so "I", nor what German capitalizes.
 fn begins_anew(text: &str, small: &SmallWords) -> bool {
-    let word = text.trim_matches(|c: char| !c.is_alphanumeric());
-    let capital = word.chars().next().is_some_and(char::is_uppercase);
-    let word = word.to_lowercase().replace('\u{2019}', "'");
-    capital && word != "i" && !word.starts_with("i'") && small.faces(&word).front.is_some()
+    let word = text.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase().replace('\u{2019}', "'");
+    is_raised(text) && small.faces(&word).front.is_some()
 }
 
 /// Draws words that stand behind all speech back into the last of it, if that has no words.

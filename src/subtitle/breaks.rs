@@ -3,7 +3,7 @@
 mod phrase;
 mod tokens;
 
-use super::phrases::is_abbreviation;
+use super::phrases::{is_abbreviation, is_raised};
 use super::scripts::is_unspaced;
 use super::units::Unit;
 use crate::language::Language;
@@ -72,11 +72,8 @@ const CAPITAL_NOUNS: [&str; 2] = ["de", "lb"];
 /// Whether a unit begins something though no mark stands before it: Whisper leaves out the marks where it is unsure, but not
 /// the capitals ("for you | Ask what you can").
 fn begins_clause(before: &Unit, unit: &Unit, language: Language) -> bool {
-    let first = unit.text.chars().find(|c| c.is_alphanumeric());
-    let is_i = unit.text.strip_prefix('I').is_some_and(|rest| !rest.starts_with(char::is_alphanumeric));
     unit.start_ms - before.end_ms >= BEGINNING_MS
-        && first.is_some_and(char::is_uppercase)
-        && !is_i
+        && is_raised(&unit.text)
         && !CAPITAL_NOUNS.contains(&language.whisper_code())
 }
 

@@ -95,7 +95,7 @@ pub fn report(cues: &[Cue], language: Language, profile: &Profile) -> Report {
     for (k, cue) in cues.iter().enumerate() {
         let next = cues.get(k + 1);
         let own = manner::of_cue(&cue.lines.join(" "), language);
-        let columns = profile.columns(own).min(profile.columns(language));
+        let columns = manner::columns(own, language, profile);
         lines(&mut report, (k, cue), own, columns, profile);
         times(&mut report, (k, cue), next, profile);
         speech(&mut report, (k, cue), own, profile);

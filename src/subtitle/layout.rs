@@ -46,9 +46,8 @@ fn lay_out(
     let runs = manner::runs(words, language);
     let mut laid: Vec<Laid> = Vec::new();
     for (k, (own, run)) in runs.iter().enumerate() {
-        // What is wider than the film's lines is too wide for them.
-        let columns = (own != &language).then(|| profile.columns(*own).min(profile.columns(language)));
-        let profile = &Profile { columns: columns.or(profile.columns), ..profile.clone() };
+        let columns = Some(manner::columns(*own, language, profile));
+        let profile = &Profile { columns, ..profile.clone() };
         let until_ms = match runs.get(k + 1) {
             Some((_, next)) => Some(words[next.start].start_ms - profile.gap_ms),
             None => until_ms,

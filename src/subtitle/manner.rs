@@ -2,9 +2,9 @@
 //! Japanese subtitle. (Not the other way round: an English line is at ease in the limits of a Japanese film.) Knows nothing of
 //! lines or cues.
 
-use super::Word;
 use super::breaks::is_sentence_end;
 use super::scripts::{is_han, is_hiragana, is_katakana};
+use super::{Profile, Word};
 use crate::language::Language;
 use std::ops::Range;
 
@@ -62,6 +62,11 @@ impl Script {
 /// Of Han and kana together it is kana.
 fn together(a: Script, b: Script) -> Script {
     if a == Script::Han && b == Script::Kana { b } else { a }
+}
+
+/// Columns of a line in the manner of `own` in a text of `main`: what is wider than the film's lines is too wide for it.
+pub fn columns(own: Language, main: Language, profile: &Profile) -> usize {
+    profile.columns(own).min(profile.columns(main))
 }
 
 /// The language whose limits a cue's text has, in a text of `main`.

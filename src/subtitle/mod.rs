@@ -28,6 +28,6 @@ pub use check::Report;
 pub use cue::{Cue, Transcript, Word};
 pub use error::Error;
 pub use formats::{Format, Highlight};
-pub use phrases::{SmallWords, is_abbreviation};
+pub use phrases::{SmallWords, is_abbreviation, is_raised};
 pub use profile::Profile;
 pub use regroup::Regroup;

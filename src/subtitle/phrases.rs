@@ -46,6 +46,13 @@ pub struct Faces {
     pub back: Option<Kind>,
 }
 
+/// Whether a word begins with a capital that it does not always have, as "I" does and "I'm".
+pub fn is_raised(text: &str) -> bool {
+    let word = text.trim_matches(|c: char| !c.is_alphanumeric());
+    let is_i = word.strip_prefix('I').is_some_and(|rest| !rest.starts_with(char::is_alphanumeric));
+    word.starts_with(char::is_uppercase) && !is_i
+}
+
 /// The small words of one language.
 pub struct SmallWords(HashMap<&'static str, Kind>);
 

@@ -6,14 +6,22 @@ use crate::subtitle::{Profile, Word};
 
 /// `text` has a `|` where the break is graded.
 fn check(language: &str, text: &str, expected: Grade) {
+    check_behind(50, language, text, expected);
+}
+
+/// As [`check`], with so much silence there.
+fn check_behind(pause_ms: i64, language: &str, text: &str, expected: Grade) {
     let (before, after) = text.split_once('|').unwrap();
-    let words: Vec<Word> = (0i64..)
-        .zip(before.split_whitespace().chain(after.split_whitespace()))
-        .map(|(k, t)| Word { text: format!(" {t}"), start_ms: k * 250, end_ms: k * 250 + 200, p: 1.0 })
-        .collect();
+    let at = before.split_whitespace().count() as i64;
+    let word = |(k, text): (i64, &str)| {
+        let start_ms = k * 250 + if k < at { 0 } else { pause_ms - 50 };
+        Word { text: format!(" {text}"), start_ms, end_ms: start_ms + 200, p: 1.0 }
+    };
+    let words: Vec<Word> =
+        (0..).zip(before.split_whitespace().chain(after.split_whitespace())).map(word).collect();
     let language = language.parse().unwrap();
     let units = units(&words, language, &Profile::netflix());
-    assert_eq!(grades(&units, language)[before.split_whitespace().count()], expected, "{text}");
+    assert_eq!(grades(&units, language)[at as usize], expected, "{text}");
 }
 
 #[test]
@@ -28,28 +36,15 @@ fn a_sentence_ends_at_its_mark_and_not_at_an_abbreviation() {
 
 #[test]
 fn a_capital_behind_a_pause_begins_where_marks_are_left_out() {
-    let check = |language: &str, text: &str, pause_ms: i64, expected: Grade| {
-        let (before, after) = text.split_once('|').unwrap();
-        let at = before.split_whitespace().count() as i64;
-        let word = |(k, text): (i64, &str)| {
-            let start_ms = k * 250 + if k < at { 0 } else { pause_ms - 50 };
-            Word { text: format!(" {text}"), start_ms, end_ms: start_ms + 200, p: 1.0 }
-        };
-        let words: Vec<Word> =
-            (0..).zip(before.split_whitespace().chain(after.split_whitespace())).map(word).collect();
-        let language = language.parse().unwrap();
-        let units = units(&words, language, &Profile::netflix());
-        assert_eq!(grades(&units, language)[at as usize], expected, "{text}");
-    };
-    check("en", "can do for you | Ask what you can", 500, Grade::Comma);
-    check("en", "Goodbye | He was not", 500, Grade::Comma);
-    check("en", "can do for you | Ask what you can", 100, Grade::Bound);
-    check("en", "can do for you | ask what you can", 500, Grade::Bound);
+    check_behind(500, "en", "can do for you | Ask what you can", Grade::Comma);
+    check_behind(500, "en", "Goodbye | He was not", Grade::Comma);
+    check_behind(100, "en", "can do for you | Ask what you can", Grade::Bound);
+    check_behind(500, "en", "can do for you | ask what you can", Grade::Bound);
     // A name behind its article, another one, "I", and German nouns.
-    check("en", "before the | Netherlands fell", 500, Grade::Tight);
-    check("en", "saw Elizabeth | Warren there", 500, Grade::Tight);
-    check("en", "so we think | I'm right", 500, Grade::Preposition);
-    check("de", "weil er gern | Kuchen isst", 500, Grade::Plain);
+    check_behind(500, "en", "before the | Netherlands fell", Grade::Tight);
+    check_behind(500, "en", "saw Elizabeth | Warren there", Grade::Tight);
+    check_behind(500, "en", "so we think | I'm right", Grade::Preposition);
+    check_behind(500, "de", "weil er gern | Kuchen isst", Grade::Plain);
 }
 
 #[test]
